@@ -28,7 +28,8 @@ def demos(
     suite: Annotated[
         str,
         typer.Option(
-            help="See `bench run`. Without --agent, tasks without an expert are named and left out."
+            help="See `bench run`. Without --agent or --teacher, tasks without an expert are named "
+            "and left out."
         ),
     ],
     episodes: Annotated[
@@ -48,9 +49,18 @@ def demos(
         ),
     ] = None,
     agent_arg: AgentArgs = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="An agent without arguments that takes the experts' place, also in tasks that "
+            "have none: its actions are the ones to be imitated."
+        ),
+    ] = None,
     keep: Annotated[
         Literal["successes", "all"],
-        typer.Option(help="Which finished episodes to keep; all of them needs --agent."),
+        typer.Option(
+            help="Which finished episodes to keep; all of them needs --agent or --teacher."
+        ),
     ] = "successes",
     views: Annotated[
         str,
@@ -141,6 +151,7 @@ def demos(
             episodes=episodes,
             seed=seed,
             agent=None if agent is None else agent_named(agent, arguments(agent_arg)),
+            teacher=None if teacher is None else agent_named(teacher, {}),
             roll_in=None if roll_in is None else agent_named(roll_in, arguments(agent_arg)),
         )
         if lerobot is not None and recorded.demos:

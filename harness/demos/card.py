@@ -68,6 +68,9 @@ leaves only the easy ones; the success rates above say how many."""
 AGENT = """\
 The actions are the agent's own, whatever they led to: who imitates all of them imitates its
 failures too. Episodes in which the agent or the simulator failed before the end are left out."""
+TEACHER = """\
+The teacher is a program that plays in the place of the tasks' experts. It may read what the learner
+is not shown, and nothing says that it plays well: see the scores in `episodes.parquet`."""
 REWARDED = """
 `episodes.parquet` also has success, and returned: the sum of the rewards. A row of `data/` also has
 reward: what its action was rewarded.
@@ -103,14 +106,15 @@ def card(
     pixels: int | None = None,
     *,
     agent: str | None = None,
+    teacher: str | None = None,
     roll_in: str | None = None,
     everything: bool = False,
 ) -> str:
     """The text of README.md.
 
     `noise`: the share of random actions; `images`: a format; `pixels`: the side of pictures that
-    were shrunk; `agent`: who played, None for the experts; `roll_in`: who acted part of the time in
-    the experts' place; `everything`: with failures.
+    were shrunk; `agent`: who played, None for the experts, or for a `teacher` in their place;
+    `roll_in`: who acted instead of them part of the time; `everything`: with failures.
     """
     packages: dict[str, str] = {}
     for item in plan.items:
@@ -141,11 +145,11 @@ def card(
         command=printable(command) or "bench demos ...",
         version=importlib.metadata.version("generalist-bench"),
         commit=source_commit(Path(__file__).parent) or "unknown",
-        what=_what(agent, everything),
+        what=_what(agent, teacher, everything),
         left_out="Episodes that were cut short are left out"
         if everything
         else "Failed episodes are left out",
-        noise=_executed(agent, roll_in, noise),
+        noise=_executed(agent, teacher, roll_in, noise),
         counts=markdown_table(
             ["task", "suite", "asked", "finished", "kept", "success", "steps"], rows
         ),
@@ -158,21 +162,24 @@ def card(
         end=1001 * SEED_STRIDE,
         images=FORMAT_NAMES[images]
         + (f", shrunk to {pixels} x {pixels} pixels by the mean of areas" if pixels else ""),
-        actions=_actions(agent, bool(noise or roll_in)),
+        actions=_actions(agent, teacher, bool(noise or roll_in)),
         rewards="" if agent is None else REWARDED,
-        limits=EXPERTS if agent is None else AGENT,
+        limits=AGENT if agent is not None else EXPERTS if teacher is None else TEACHER,
         views=", ".join(map(_code, views)) or "none",
         versions=markdown_table(["package", "version"], sorted(packages.items())),
     )
 
 
-def _what(agent: str | None, everything: bool) -> str:
-    if agent is None:
-        return "Successful episodes of the tasks' own experts"
-    return f"{'All' if everything else 'Successful'} episodes of the agent {_code(agent)}"
+def _what(agent: str | None, teacher: str | None, everything: bool) -> str:
+    which = "All" if everything else "Successful"
+    if agent is not None:
+        return f"{which} episodes of the agent {_code(agent)}"
+    if teacher is not None:
+        return f"{which} episodes of the teacher {_code(teacher)}"
+    return "Successful episodes of the tasks' own experts"
 
 
-def _executed(agent: str | None, roll_in: str | None, noise: float) -> str:
+def _executed(agent: str | None, teacher: str | None, roll_in: str | None, noise: float) -> str:
     """Whose actions were executed."""
     parts = []
     if roll_in is not None:
@@ -180,15 +187,17 @@ def _executed(agent: str | None, roll_in: str | None, noise: float) -> str:
     if noise:
         drawn = "other " if roll_in else ""
         parts.append(f"{noise:.0%} of the {drawn}executed actions were drawn at random.")
-    return " ".join(parts) or f"Every executed action is the {'agent' if agent else 'expert'}'s."
+    who = "agent" if agent else "teacher" if teacher else "expert"
+    return " ".join(parts) or f"Every executed action is the {who}'s."
 
 
-def _actions(agent: str | None, changes: bool) -> str:
+def _actions(agent: str | None, teacher: str | None, changes: bool) -> str:
     """The columns of actions; `changes`: whether an executed one may not be the expert's."""
     if agent is not None:
         return "action and executed (the agent's action, as it was executed)"
     changed = ", which may be another one" if changes else ", the same"
-    return f"action (the expert's, to be imitated), executed (what was executed{changed})"
+    who = "teacher" if teacher else "expert"
+    return f"action (the {who}'s, to be imitated), executed (what was executed{changed})"
 
 
 def _code(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Records episodes: by default the successes of the tasks' experts, else those of any agent."""
+"""Records episodes: of the tasks' experts or of a teacher in their place, or those of any agent."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.core import Result, Suite, Task, UserError
-from harness.core.agent import ALL_VIEWS, NO_VIEWS
 from harness.core.factors import AXES
 from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.demos.card import Counts, card
 from harness.demos.columns import FORMATS, brief_from_json, modules
 from harness.demos.dataset import REWARDED, Demos, EpisodeRow, open_parquet
+from harness.demos.imitated import imitated
 from harness.demos.manifest import FILE, check_manifest, write_manifest
 from harness.demos.observer import RecordedViews
 from harness.demos.training import DEMO_SETS, for_training, training_task
@@ -126,22 +126,31 @@ def record(
     episodes: int,
     seed: int = 0,
     agent: AgentSpec | None = None,
+    teacher: AgentSpec | None = None,
     roll_in: AgentSpec | None = None,
 ) -> RecordingSummary:
     """Record `episodes` training episodes of each task, and keep what `recording` says.
 
-    `agent`: who plays, rewards included in what is stored; None: the tasks' experts, whose
-    successes are kept. `roll_in`: who acts in the experts' place part of the time, in which case
-    what it reads is recorded too. Writes the folder `out`, which harness/demos/dataset.py reads. If
-    interrupted, the same call continues. Raises UserError on wrong use, and KeyboardInterrupt.
+    `agent`: who plays, rewards included in what is stored; None: the tasks' experts, or a `teacher`
+    in their place, whose actions are the ones to imitate. `roll_in`: who acts instead of them part
+    of the time, in which case what it reads is recorded too. Writes the folder `out`, which
+    harness/demos/dataset.py reads. If interrupted, the same call continues. Raises UserError on
+    wrong use, and KeyboardInterrupt.
     """
     modules()
     check_writable(out, ("README.md", "episodes.parquet", FILE), ("run", "recorded", "data"))
     folder = str((out / "recorded").resolve())
     if agent is None:
-        spec = _experts(folder, recording, roll_in)
+        if recording.keep == "all" and teacher is None:
+            raise UserError("--keep all needs --agent or --teacher: that of the experts is oracle")
+        spec = imitated(
+            folder, recording.views, recording.images, recording.noise, recording.pixels,
+            teacher, roll_in,
+        )  # fmt: skip
     else:
         spec = agent
+        if teacher is not None:
+            raise UserError("--teacher takes the experts' place, so it does not go with --agent")
         if roll_in is not None:
             raise UserError("--roll-in belongs to the experts that play without --agent")
         if recording.noise:
@@ -151,7 +160,7 @@ def record(
             )
         observed = RecordedViews(folder, tuple(recording.views), recording.images, recording.pixels)
         options = dataclasses.replace(options, observed=observed)
-    manifest = _manifest(spec, recording, agent is None)
+    manifest = _manifest(spec, recording, agent is None, teacher)
     check_manifest(out, manifest)
     options = dataclasses.replace(options, opened=lambda _: write_manifest(out, manifest))
     trained = []
@@ -167,7 +176,8 @@ def record(
     if summary.stopped is None:
         about = _about(out / "run", progress)
         assemble(out, rows, about)
-        _write_training_data(out, rows, about, "experts" if agent is None else agent.name)
+        who = agent or teacher
+        _write_training_data(out, rows, about, "experts" if who is None else who.name)
         views = sorted(
             {name for row in Demos(out).rows for name in brief_from_json(row.brief).observation}
         )
@@ -181,6 +191,7 @@ def record(
             options.command,
             recording.pixels,
             agent=None if agent is None else agent.name,
+            teacher=None if teacher is None else teacher.name,
             roll_in=None if roll_in is None else roll_in.name,
             everything=recording.keep == "all",
         )
@@ -190,46 +201,9 @@ def record(
     return RecordingSummary(out, summary, sum(map(len, rows)), counts, agent is not None)
 
 
-def _experts(folder: str, recording: RecordingOptions, roll_in: AgentSpec | None) -> AgentSpec:
-    """The agent that plays the tasks' experts, and records them itself. Raises UserError."""
-    if recording.keep == "all":
-        raise UserError("--keep all needs --agent: that of the experts is oracle")
-    record_as = {
-        "folder": folder,
-        "images": recording.images,
-        "noise": recording.noise,
-        # Left out unless given: a recording of before this option can be resumed.
-        **({} if recording.pixels is None else {"pixels": recording.pixels}),
-    }
-    views = list(recording.views)
-    if roll_in is not None:
-        record_as["roll_in"] = {
-            "name": roll_in.name,
-            "entry": roll_in.entry,
-            "args": dict(roll_in.args),
-        }
-        views += _views_of(roll_in, views)
-    # In a mapping: the files of a path that is itself an argument count to the agent's identity.
-    return AgentSpec(
-        "oracle",
-        "harness.demos.recorder:Recorder",
-        {"record": record_as, "views": views},
-    )
-
-
-def _views_of(roll_in: AgentSpec, views: Sequence[str]) -> list[str]:
-    """The views that it reads and that are not recorded anyway. Raises UserError."""
-    reads = roll_in.declared()[0]
-    if set(reads) & {*NO_VIEWS, ALL_VIEWS}:
-        raise UserError(
-            f"--roll-in {roll_in.name}: it reads {', '.join(reads)}; name an agent that reads "
-            "views by their names, and asks no expert"
-        )
-    known = {name.rstrip("?") for name in views}
-    return [name for name in reads if name.rstrip("?") not in known]
-
-
-def _manifest(spec: AgentSpec, recording: RecordingOptions, experts: bool) -> dict[str, Any]:
+def _manifest(
+    spec: AgentSpec, recording: RecordingOptions, experts: bool, teacher: AgentSpec | None
+) -> dict[str, Any]:
     """What recording.json says."""
     agent = {
         "name": spec.name,
@@ -237,7 +211,8 @@ def _manifest(spec: AgentSpec, recording: RecordingOptions, experts: bool) -> di
         "args": {} if experts else dict(spec.args),
         "fingerprint": spec.fingerprint(),
     }
-    return {"agent": agent, **dataclasses.asdict(recording)}
+    taught = None if teacher is None else f"{teacher.name} {json.dumps(dict(teacher.args))}"
+    return {"agent": agent, "teacher": taught, **dataclasses.asdict(recording)}
 
 
 def _counted(run: Path, keep: str) -> tuple[list[Counts], list[list[KeptEpisode]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,6 +30,8 @@ STRETCH, SHARE = 25, 0.5
 class Recorder(Agent):
     """Plays the expert's actions, and writes each episode to FOLDER/EPISODE.parquet when it ends.
 
+    With a `teacher`, that agent takes the expert's place, also where a task has none.
+
     With `noise`, a share of the executed actions is drawn uniformly at random, so that the expert
     also shows how to recover; the action to imitate is the expert's in any case. This follows DART
     (arXiv 1703.09327), which fits Gaussian noise instead.
@@ -42,15 +45,16 @@ class Recorder(Agent):
 
     def __init__(self, record: Mapping[str, Any], views: Sequence[str]) -> None:
         """`record`: the `folder` for the files, `images` (a format), `noise` and maybe `pixels`,
-        and `roll_in`, the name, entry and args of an AgentSpec.
+        and `roll_in` and `teacher`, each the name, entry and args of an AgentSpec.
 
-        `views`: as in Agent.reads; they are those of the other agent, and maybe more.
+        `views`: what is recorded, as in Agent.reads; those of `roll_in` are among them.
         """
         modules()
         arguments = {"record": record, "views": views}
         self.reads, self.history = self.declares(arguments)  # type: ignore[misc]
-        other = record.get("roll_in")
-        self._other = None if other is None else AgentSpec(**other).build()
+        self._other = _Actor.of(record, "roll_in")
+        self._teacher = _Actor.of(record, "teacher")
+        self._views = frozenset(name.rstrip("?") for name in views)
         self._folder, self._images, self._noise = (
             Path(record["folder"]),
             record["images"],
@@ -61,31 +65,40 @@ class Recorder(Agent):
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
-        other = arguments["record"].get("roll_in")
-        history = 1 if other is None else AgentSpec(**other).declared()[1]
-        return ("expert", *arguments["views"]), history
+        record, views = arguments["record"], list(arguments["views"])
+        others = [AgentSpec(**record[name]) for name in ("roll_in", "teacher") if name in record]
+        history = max([1, *(each.declared()[1] for each in others)])
+        if "teacher" not in record:
+            return ("expert", *views), history
+        for name in AgentSpec(**record["teacher"]).declared()[0]:
+            if f"{name}?" in views:  # a teacher that needs it cannot do without
+                views.remove(f"{name}?")
+            if name not in views and name.rstrip("?") not in views:
+                views.append(name)
+        return tuple(views), history
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """What is executed: the expert's action (the no-op if it has given up), or another one.
 
-        Raises UserError if the other agent answers with more than an action.
+        Raises UserError if the other agent or the teacher answers with more than an action.
         """
-        if self._other is None:
-            return [self._one(turn, None) for turn in turns]
         hidden = [dataclasses.replace(turn, expert=None) for turn in turns]
-        answers = self._other.act(hidden)
-        if any(isinstance(answer, Answer) for answer in answers):
-            raise UserError("--roll-in: this agent answers with more than an action")
-        return [self._one(turn, answer) for turn, answer in zip(turns, answers)]
-
-    def _one(self, turn: Turn, other: Any) -> Any:
-        if turn.step == 0:
-            self._recordings[turn.episode] = EpisodeRecording(turn.brief, self._pixels)
-        action = (
-            turn.brief.action.noop()
-            if turn.expert is None
-            else turn.brief.action.coerce(turn.expert)[0]
+        nobody = [None] * len(turns)
+        others = nobody if self._other is None else self._other.actions(hidden)
+        taught = (
+            [turn.expert for turn in turns]
+            if self._teacher is None
+            else self._teacher.actions(hidden)
         )
+        return [self._one(*each) for each in zip(turns, taught, others)]
+
+    def _one(self, turn: Turn, taught: Any, other: Any) -> Any:
+        if turn.step == 0:
+            shown = turn.brief.observation.items()
+            kept = {name: spec for name, spec in shown if name in self._views}
+            brief = dataclasses.replace(turn.brief, observation=kept)
+            self._recordings[turn.episode] = EpisodeRecording(brief, self._pixels)
+        action = turn.brief.action.noop() if taught is None else turn.brief.action.coerce(taught)[0]
         executed = (
             turn.brief.action.sample(turn.rng)
             if self._noise and turn.rng.random() < self._noise
@@ -102,6 +115,8 @@ class Recorder(Agent):
         brief = turn.brief
         row: dict[str, Any] = {"step": turn.step, "instruction": turn.instruction}
         for name, spec in brief.observation.items():
+            if name not in self._views:  # only the teacher reads it
+                continue
             value = turn.observation[name]
             if self._pixels is not None and is_image(name, spec):
                 value = shrunk(value, self._pixels)
@@ -118,12 +133,44 @@ class Recorder(Agent):
         file, also after a crash.
         """
         names = tuple(episodes)
-        if self._other is not None:
-            self._other.end(names)
+        for actor in (self._other, self._teacher):
+            if actor is not None:
+                actor.agent.end(names)
         for name in names:
             recording = self._recordings.pop(name, None)
             if recording is not None:
                 recording.write(self._folder / f"{name}.parquet")
+
+
+@dataclass(frozen=True)
+class _Actor:
+    """An agent that answers beside the expert or in its place."""
+
+    option: str
+    agent: Agent
+    history: int
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any], name: str) -> _Actor | None:
+        if name not in record:
+            return None
+        spec = AgentSpec(**record[name])
+        return cls(f"--{name.replace('_', '-')}", spec.build(), spec.declared()[1])
+
+    def actions(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        """Its action of each turn, of which it sees no more observations than it declared.
+
+        Raises UserError if it answers with more than an action.
+        """
+        own = []
+        for turn in turns:
+            seen = turn.observations[-self.history :]
+            between = turn.actions[len(turn.actions) - len(seen) + 1 :]
+            own.append(dataclasses.replace(turn, observations=seen, actions=between))
+        answers = self.agent.act(own)
+        if any(isinstance(answer, Answer) for answer in answers):
+            raise UserError(f"{self.option}: this agent answers with more than an action")
+        return answers
 
 
 class EpisodeRecording:

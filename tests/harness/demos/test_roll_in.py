@@ -11,7 +11,7 @@ import pytest
 import toys
 from toysuite import QUICK
 
-from harness.core import Discrete, Turn, UserError
+from harness.core import Discrete, Task, Turn, UserError
 from harness.demos import Demos
 from harness.demos.record import RecordingOptions, record
 from harness.demos.recorder import STRETCH
@@ -20,6 +20,9 @@ from harness.play.runner import RunOptions
 from harness.records.identity import AgentSpec
 
 LONG = toys.toy_task("long", max_steps=200, size=12)
+ENDLESS = toys.toy_task("endless", max_steps=30, size=12, success=None)
+SHOWN = RecordingOptions(("state",))
+ORACLE = AgentSpec("oracle", "baselines.simple:Oracle", {})
 UNIFORM = AgentSpec("uniform", "baselines.simple:Uniform", {})
 
 
@@ -37,10 +40,17 @@ class Looking(toys.GoodAgent):
         return super().act(turns)
 
 
-def _recorded(out: Path, roll_in: AgentSpec | None, agent: AgentSpec | None = None) -> Demos:
+def _recorded(
+    out: Path,
+    roll_in: AgentSpec | None,
+    agent: AgentSpec | None = None,
+    teacher: AgentSpec | None = None,
+    options: RecordingOptions = SHOWN,
+    task: Task = LONG,
+) -> Demos:
     record(
-        [(QUICK, LONG)], out, RecordingOptions(("state",)), RunOptions(workers=0),
-        PlainProgress(), episodes=8, agent=agent, roll_in=roll_in,
+        [(QUICK, task)], out, options, RunOptions(workers=0),
+        PlainProgress(), episodes=8, agent=agent, roll_in=roll_in, teacher=teacher,
     )  # fmt: skip
     return Demos(out)
 
@@ -71,15 +81,55 @@ def test_what_the_other_agent_reads_is_recorded_too(tmp_path: Path) -> None:
     assert all(frame.executed == frame.action for frame in frames)
 
 
+class Teaching(Looking):
+    """Goes to the goal; it is told what was executed, and sees two steps."""
+
+    reads = ("state",)
+    history = 2
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        for turn in turns:
+            assert len(turn.observations) == len(turn.actions) + 1 == min(2, turn.step + 1)
+        return [toys.towards(Discrete(5), *np.split(t.observation["state"], 2)) for t in turns]
+
+
+@pytest.mark.parametrize("roll_in", [None, AgentSpec("looking", f"{__name__}:Looking", {})])
+def test_a_teacher_takes_the_experts_place(roll_in: AgentSpec | None, tmp_path: Path) -> None:
+    teacher = AgentSpec("teaching", f"{__name__}:Teaching", {})
+    options = RecordingOptions(("image",), noise=0.3, keep="all")
+    demos = _recorded(tmp_path / "d", roll_in, None, teacher, options, ENDLESS)
+    assert len(demos) == 8
+    seen = {"image"} | ({"state"} if roll_in else set())
+    assert set(demos.read(0).brief.observation) == seen  # not what the teacher alone reads
+    frames = [frame for demo in demos for frame in demo.frames]
+    differ = sum(frame.executed != frame.action for frame in frames) / len(frames)
+    assert 0 < differ < 0.5
+    if roll_in:
+        for frame in frames:
+            expert = toys.towards(Discrete(5), *np.split(frame.observation["state"], 2))
+            assert frame.action == expert
+    card = (tmp_path / "d" / "README.md").read_text()
+    assert "All episodes of the teacher `teaching`" in card
+    assert "action (the teacher's, to be imitated)" in card
+    with pytest.raises(UserError, match="another --teacher"):
+        _recorded(tmp_path / "d", roll_in, None, UNIFORM, options, ENDLESS)
+
+
 @pytest.mark.parametrize(
-    ("roll_in", "agent", "words"),
+    ("roll_in", "agent", "teacher", "words"),
     [
-        (AgentSpec("oracle", "baselines.simple:Oracle", {}), None, "asks no expert"),
-        (UNIFORM, UNIFORM, "belongs to the experts"),
+        (ORACLE, None, None, "asks no expert"),
+        (None, None, ORACLE, "asks no expert"),
+        (UNIFORM, UNIFORM, None, "belongs to the experts"),
+        (None, UNIFORM, UNIFORM, "does not go with --agent"),
     ],
 )
 def test_what_cannot_act_in_their_place_is_said(
-    roll_in: AgentSpec, agent: AgentSpec | None, words: str, tmp_path: Path
+    roll_in: AgentSpec | None,
+    agent: AgentSpec | None,
+    teacher: AgentSpec | None,
+    words: str,
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(UserError, match=words):
-        _recorded(tmp_path / "d", roll_in, agent)
+        _recorded(tmp_path / "d", roll_in, agent, teacher)
