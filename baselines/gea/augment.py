@@ -50,7 +50,12 @@ def augmented(
         return np.ascontiguousarray(picture)
 
     steps = tuple(
-        dataclasses.replace(step, images=tuple(map(changed, step.images)), features={})
+        dataclasses.replace(
+            step,
+            images=tuple(map(changed, step.images)),
+            features={},
+            earlier=tuple(tuple(map(changed, images)) for images in step.earlier),
+        )
         for step in prompt.steps
     )
     return dataclasses.replace(prompt, steps=steps)

@@ -87,8 +87,14 @@ class Backbone(nn.Module, ABC):
         """(..., text tokens), from hidden states (..., width)."""
 
     @abstractmethod
-    def encode_images(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
-        """For each image, uint8 (H, W, 3): its rows (n, width), and its entry of Batch.grids."""
+    def encode_images(
+        self, images: Sequence[np.ndarray], earlier: Sequence[Sequence[np.ndarray]] = ()
+    ) -> tuple[list[Tensor], list[Any]]:
+        """For each image, uint8 (H, W, 3): its rows (n, width), and its entry of Batch.grids.
+
+        `earlier`: for each image, those of the same view before it in the context, the oldest
+        first. Only an encoder that reads several together looks at them.
+        """
 
     def shorten(self, rows: Tensor) -> Tensor:
         """What an image of an earlier step gets of its rows (n, width): all, or fewer."""
@@ -159,7 +165,10 @@ class Backbone(nn.Module, ABC):
             {id(each): each for each in steps if not (keep and "rows" in each.features)}.values()
         )
         images = [image for each in pending for image in each.images]
-        image_rows, grids = self.encode_images(images) if images else ([], [])
+        earlier = [
+            each.images_before(place) for each in pending for place in range(len(each.images))
+        ]
+        image_rows, grids = self.encode_images(images, earlier) if images else ([], [])
         number_rows = (
             self.number_encoder([each.numbers for each in pending], self.device)
             if pending

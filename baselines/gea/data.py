@@ -27,7 +27,7 @@ from baselines.gea.rvq import normalise_action
 from baselines.learning.sampling import StepSampler
 from baselines.learning.text_tokenizer import TextTokenizer
 from baselines.learning.views import scaled
-from harness.core import UI, Box, Discrete, Elements, MultiDiscrete, Text, Texts, UserError
+from harness.core import UI, Box, Brief, Discrete, Elements, MultiDiscrete, Text, Texts, UserError
 from harness.demos import Demo, Demos
 from harness.demos.columns import encode
 
@@ -141,6 +141,10 @@ class Examples:
         """The domain of episode `index` of set `number`."""
         return self._sets[number].rows[index].domain
 
+    def brief(self, number: int, index: int) -> Brief:
+        """The brief of episode `index` of set `number`."""
+        return Demos.brief(self._sets[number].rows[index])
+
     def rewards(self) -> dict[tuple[int, int], np.ndarray]:
         """(index of a set, index of an episode in it) -> its rewards, float64 (steps,).
 
@@ -168,8 +172,9 @@ class Examples:
         # before it is cut: past texts are shortened, the current one is not.
         limit = self._config.text_tokens // 4
         # Nor may an earlier image be shortened.
+        shortens = self._config.past_rows or self._config.games
         uncut = [
-            len(each.text) <= limit and not (self._config.past_rows and files)
+            len(each.text) <= limit and not (shortens and files)
             for each, files in zip(episode.inputs[begin:step], episode.pictures[begin:step])
         ]
         supervised = tuple(
@@ -179,9 +184,11 @@ class Examples:
             and episode.introductions[past] == episode.introductions[step]
             and episode.executed[past] == episode.answers[past]
         )
+        inputs = episode.inputs_of(range(begin, step + 1))
+        before = tuple(each.images for each in inputs[:-1])
         prompt = Prompt(
             episode.introductions[step],
-            episode.inputs_of(range(begin, step + 1)),
+            (*inputs[:-1], dataclasses.replace(inputs[-1], earlier=before)),
             episode.executed[begin:step],
             supervised,
             episode.auxiliary[step],

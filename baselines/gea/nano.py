@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from baselines.gea.backbone import Backbone
 from baselines.gea.config import Config
+from baselines.gea.game_eyes import ROWS, stacked
 from baselines.gea.llama import Llama
 from baselines.gea.reader import DIRECTIONS, PictureReader
 from baselines.gea.vision import PictureEncoder
@@ -41,7 +42,7 @@ class Nano(Backbone):
         self.reader: PictureReader | None = None
         self.vision: PictureEncoder | None = None
         if config.vision == "reader":
-            self.reader = PictureReader(config.pixels, config.width)
+            self.reader = PictureReader(config.pixels, config.width, config.games)
             return
         if config.vision == "residual":
             self.vision = PictureEncoder(config.pixels, config.width)
@@ -68,7 +69,9 @@ class Nano(Backbone):
         """The output weights are those of the embedding."""
         return hidden @ self.model.embed_tokens.weight.T
 
-    def encode_images(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
+    def encode_images(
+        self, images: Sequence[np.ndarray], earlier: Sequence[Sequence[np.ndarray]] = ()
+    ) -> tuple[list[Tensor], list[Any]]:
         """(pixels / 16)^2 rows per image, rounded up: 16 for 64 x 64, 36 for 84 x 84.
 
         The vision `residual` adds a summary of four rows; `reader` makes those of what it reads.
@@ -77,12 +80,38 @@ class Nano(Backbone):
             torch.as_tensor(np.stack(images), device=self.device).movedim(-1, 1).float() / 127.5 - 1
         )
         if self.reader is not None:
-            return self._read(self.reader, pixels), [None] * len(images)
+            rows = self._read_games(self.reader, pixels, images, earlier)
+            others = [number for number, row in enumerate(rows) if not len(row)]
+            if others:
+                read = self._read(
+                    self.reader, pixels if len(others) == len(rows) else pixels[others]
+                )
+                for number, row in zip(others, read):
+                    rows[number] = row
+            return rows, [None] * len(images)
         if self.vision is not None:
-            rows = self.vision(pixels)
+            made = self.vision(pixels)
         else:
-            rows = self.eye_out(self.eyes(pixels).movedim(1, 2)) + self.eye_place
-        return list(rows), [None] * len(images)
+            made = self.eye_out(self.eyes(pixels).movedim(1, 2)) + self.eye_place
+        return list(made), [None] * len(images)
+
+    @staticmethod
+    def _read_games(
+        reader: PictureReader,
+        pictures: Tensor,
+        images: Sequence[np.ndarray],
+        earlier: Sequence[Sequence[np.ndarray]],
+    ) -> list[Tensor]:
+        """The rows of each picture that is of a game; none of the others."""
+        rows: list[Tensor] = [torch.empty(0)] * len(images)
+        if reader.game is None:
+            return rows
+        games = (reader.game.is_game(pictures) > 0).nonzero()[:, 0].tolist()
+        if games:
+            stacks = [stacked(images[k], earlier[k] if earlier else ()) for k in games]
+            for number, made in zip(games, reader.game(torch.stack(stacks).to(pictures.device))):
+                rows[number] = made
+        return rows
 
     def _read(self, reader: PictureReader, pictures: Tensor) -> list[Tensor]:
         """The rows of each picture: those of its grid and of a direction, or one of a scene."""
@@ -108,6 +137,9 @@ class Nano(Backbone):
         return rows
 
     def shorten(self, rows: Tensor) -> Tensor:
+        """Of an earlier picture of a game nothing is left: the current one was read with it."""
+        if self.reader is not None and self.config.games and len(rows) == ROWS:
+            return rows[:0]
         if self.vision is None or not self.config.past_rows:
             return rows
         return rows[-self.config.past_rows :]

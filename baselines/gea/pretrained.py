@@ -122,7 +122,9 @@ class Pretrained(Backbone):
         logits: Tensor = self.model.get_output_embeddings()(hidden)
         return logits
 
-    def encode_images(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
+    def encode_images(
+        self, images: Sequence[np.ndarray], earlier: Sequence[Sequence[np.ndarray]] = ()
+    ) -> tuple[list[Tensor], list[Any]]:
         """As in Backbone. Qwen2-VL's entries of Batch.grids: int64 (3,), time, height, width."""
         processed = self._processor(images=list(images), return_tensors="pt")
         pixels = processed["pixel_values"].to(self.device, next(self.model.parameters()).dtype)

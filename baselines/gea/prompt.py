@@ -45,6 +45,12 @@ class StepInputs:
     """The observation that this was made from, where it was to be kept."""
     features: dict[str, Any] = field(default_factory=dict, repr=False)
     """What `Backbone.encode_inputs` made of it."""
+    earlier: tuple[tuple[np.ndarray, ...], ...] = ()
+    """The images of the steps before it in the context, the oldest first."""
+
+    def images_before(self, place: int) -> list[np.ndarray]:
+        """The earlier pictures of the view whose picture is `images[place]`."""
+        return [images[place] for images in self.earlier if place < len(images)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +76,11 @@ def step_inputs(
     config: Config,
     *,
     keep_source: bool = True,
+    earlier: Sequence[StepInputs] = (),
 ) -> StepInputs:
     """The model's inputs from those views of an observation that the configuration names.
 
-    `keep_source` stores the observation with them.
+    `keep_source` stores the observation with them. `earlier`: the steps before it in the context.
     """
     images, text = [], []
     # In the configuration's order: a demonstration and a live episode may list views differently.
@@ -94,7 +101,12 @@ def step_inputs(
             text += tokenizer.encode(f" {name}: {content}")[: config.text_tokens]
     cells, numbers = numeric_inputs(brief, observation, config)
     return StepInputs(
-        tuple(images), cells, numbers, tuple(text), observation if keep_source else {}
+        tuple(images),
+        cells,
+        numbers,
+        tuple(text),
+        observation if keep_source else {},
+        earlier=tuple(each.images for each in earlier),
     )
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines.gea.game_eyes import GameEyes
 from baselines.learning.views import CODES
 
 __all__ = ["CHANNELS", "DIRECTIONS", "SCENE", "THINGS", "Glance", "PictureReader", "Scene"]
@@ -31,7 +32,7 @@ THINGS = 3
 """In a scene: the hand, the first object, and the goal."""
 DOUBT = 15.0
 """Taken from the logit of a map: a scene that is read as a map is nonsense. After the training of
-`gea-sees`, before it was taken, maps had 32 to 123 and scenes -28 to 5."""
+`gea`, before it was taken, maps had 32 to 123 and scenes -28 to 5."""
 SCENE = 256
 """Features of a scene."""
 GROUPS = 8
@@ -64,7 +65,8 @@ class PictureReader(nn.Module):
     seen there and from coarse features, one row is made.
     """
 
-    def __init__(self, pixels: int, width: int) -> None:
+    def __init__(self, pixels: int, width: int, games: bool = False) -> None:
+        """`games`: whether it also reads pictures of games, by eyes of their own."""
         super().__init__()
         self.look = nn.Sequential(
             nn.Conv2d(3, 24, 7, stride=4, padding=3), nn.GELU(),
@@ -80,6 +82,7 @@ class PictureReader(nn.Module):
             nn.Conv2d(64, CHANNELS * CODES, 1),
         )  # fmt: skip
         self.scene = Scene(width)
+        self.game = GameEyes(width) if games else None
 
     def glance(self, pictures: Tensor) -> Glance:
         """At a first sight, of float (N, 3, pixels, pixels) in [-1, 1]."""

@@ -37,7 +37,7 @@ from baselines.learning.stages import CHECKPOINTS, MADE, device
 from baselines.learning.text_tokenizer import FILE as WORDS
 from harness.core import UserError, stream
 
-__all__ = ["frames_configuration", "see", "student"]
+__all__ = ["begun", "frames_configuration", "see", "student"]
 
 PIXELS = 168
 """Side of the pictures: a cell of BabyAI's largest maps has 7.5 of them."""
@@ -76,7 +76,7 @@ def see(job: Job, say: Callable[[str], None]) -> None:
         raise UserError("--stage see starts from weights that read states: name them with --init")
     # A call that continues finds the student's configuration in `out`, of which it makes the same.
     job = dataclasses.replace(job, config=student(job.config))
-    policy = _student(job)
+    policy = begun(job)
     frames = list(read_frames(job.data))
     for weight in policy.parameters():
         weight.requires_grad_(False)
@@ -124,13 +124,16 @@ def see(job: Job, say: Callable[[str], None]) -> None:
     record_stage(job, "see", steps)
 
 
-def _student(job: Job) -> Policy:
-    """The policy that learns: that of `init`, but for its eyes, or what `out` has."""
+def begun(job: Job) -> Policy:
+    """The policy that learns, as `job.config` says: what `out` has, or the weights of `init`.
+
+    New are only the modules that those lack.
+    """
     assert job.init is not None
     teacher = Policy.load(job.init, device())
     config = job.config
     if config.backbone != "nano":
-        raise UserError("--stage see teaches a nano: other backbones see already")
+        raise UserError("this stage teaches a nano: other backbones see already")
     job.out.mkdir(parents=True, exist_ok=True)
     for name in (WORDS, ACTIONS):
         if (job.init / name).is_file():  # bins have no file

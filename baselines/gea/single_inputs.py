@@ -48,7 +48,8 @@ class InputRows:
         if not step.images:
             rows = np.concatenate(others) if others else np.zeros((0, self._nano.width), np.float32)
             return rows, rows
-        images, _ = self._nano.encode_images(step.images)
+        earlier = [step.images_before(place) for place in range(len(step.images))]
+        images, _ = self._nano.encode_images(step.images, earlier)
         short = [self._nano.shorten(image) for image in images]
         return (
             np.concatenate([image.numpy() for image in images] + others),

@@ -1,4 +1,4 @@
-"""`bench train gea`: tokenizer, sft, rl, offline, frames and see. Each can be resumed."""
+"""`bench train gea`: tokenizer, sft, rl, offline, frames, see and games. Each can be resumed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from baselines.gea.bins import BinTokenizer
 from baselines.gea.config import Config
 from baselines.gea.data import Examples, continuous_actions, tokenizer_texts
 from baselines.gea.frames import record_frames
+from baselines.gea.games import games
 from baselines.gea.job import Job, identity, record_stage
 from baselines.gea.offline import offline
 from baselines.gea.policy import FILE, Policy, trained_tokens
@@ -33,7 +34,7 @@ from harness.core import UserError, stream
 
 __all__ = ["STAGES", "Job", "configuration", "train"]
 
-STAGES = ("tokenizer", "sft", "rl", "offline", "frames", "see")
+STAGES = ("tokenizer", "sft", "rl", "offline", "frames", "see", "games")
 HELD_OUT = 0.05
 """Share of the actions that the action tokenizer is tested on."""
 UNUSED_STEPS = 100
@@ -72,7 +73,7 @@ def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
     if job.threads:
         torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
-    if parallel.size() == 1 and stage not in ("frames", "see"):
+    if parallel.size() == 1 and stage not in ("frames", "see", "games"):
         _copy_initial_weights(job)
     if stage == "tokenizer":
         _tokenizer(job, say)
@@ -86,6 +87,8 @@ def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
         _frames(job, say)
     elif stage == "see":
         see(job, say)
+    elif stage == "games":
+        games(job, say)
     else:
         raise UserError(f"--stage {stage!r}: there are {', '.join(STAGES)}")
     return job.out

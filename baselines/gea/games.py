@@ -1,0 +1,287 @@
+"""The stage `games`: a model that sees maps and scenes learns to play games from their pictures.
+
+By imitation of teachers (`bench demos`). Only the eyes for games learn, those of
+baselines/gea/game_eyes.py; the gradient comes through the rest of the model, which stays as it is,
+as in prompt tuning (arXiv 2104.08691), so that whatever shows no game is answered as before. The
+loss is the sum of
+
+    the cross-entropy of the teacher's answers, among those that the grammar allows
+    the same for a layer that names the action straight from what the eyes see: it is not kept
+    the cross-entropy of whether a picture is of a game, against frames of maps and scenes
+
+The first of them costs more than the others together, so it is left out at first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.gea.backbone import IGNORED, IMAGE
+from baselines.gea.config import Config
+from baselines.gea.data import Examples
+from baselines.gea.frames import read_frames
+from baselines.gea.game_eyes import FEATURES, PIXELS, ROWS, GameEyes, colours, stacked
+from baselines.gea.job import Job, identity, record_stage
+from baselines.gea.nano import Nano
+from baselines.gea.policy import FILE, Policy
+from baselines.gea.prompt import Prompt
+from baselines.gea.see import begun
+from baselines.learning.learner import Learner, Metrics, cosine_schedule
+from baselines.learning.stages import CHECKPOINTS, device
+from harness.core import ActionSpec, Discrete, UserError, stream
+from harness.demos import Demos
+
+__all__ = ["games", "player"]
+
+RATE = 1e-3
+"""The learning rate, instead of the configuration's, which is SFT's."""
+WARMUP = 0.05
+STEPS, BATCH = 3000, 64
+ALONE = 0.6
+"""Share of the updates, at first, in which the eyes learn without the rest of the model."""
+OTHERS = 256
+"""Pictures of maps and scenes in an update."""
+BRIGHTER = 0.2
+"""By how much brightness varies where a game is told from what is none."""
+EPISODES = "episodes.parquet"
+
+
+def player(config: Config) -> Config:
+    """The configuration of a model that sees, once it has eyes for games, too."""
+    return dataclasses.replace(config, games=True)
+
+
+def games(job: Job, say: Callable[[str], None]) -> None:
+    """Train the eyes for games of the weights in `init`, for `job.steps` updates.
+
+    Weights in `out` are continued. Raises UserError without weights that see, demonstrations of
+    games, or frames of what is no game.
+    """
+    if job.init is None or Config.load(job.init).vision != "reader":
+        raise UserError(
+            "--stage games starts from weights that see maps and scenes, made by `--stage see`: "
+            "name them with --init"
+        )
+    played = [folder for folder in job.data if (folder / EPISODES).is_file()]
+    shown = [folder for folder in job.data if folder not in played]
+    if not played or not shown:
+        raise UserError(
+            "--stage games learns from demonstrations of games, made by `bench demos`, and from "
+            "frames of what is no game, made by `bench train gea --stage frames`: name both with "
+            "--data"
+        )
+    # A call that continues finds the player's configuration in `out`, of which it makes the same.
+    job = dataclasses.replace(job, config=player(job.config))
+    policy = begun(job)
+    for weight in policy.parameters():
+        weight.requires_grad_(False)
+    loss = GameLoss(policy, played, shown, job.config).to(device())
+    say(f"{loss.examples.steps} steps of demonstrations; {loss.count} pictures of no game")
+    steps = job.steps or STEPS
+    learner = Learner(
+        loss,
+        job.out / CHECKPOINTS / "games",
+        RATE,
+        job.config.weight_decay,
+        job.config.clip,
+        {**identity("games", job), "steps": steps},
+    )
+    metrics = Metrics(job.out / CHECKPOINTS / "curves", say)
+    while learner.step < steps:
+        with policy.autocast():
+            rng = stream(job.seed, "games", step=learner.step)
+            parts = loss(rng, through=learner.step >= ALONE * steps)
+        total = torch.stack([value for name, value in parts.items() if name != "right"]).sum()
+        norm = learner.learn(total, cosine_schedule(learner.step, steps, WARMUP))
+        told = {f"games/{name}": value.item() for name, value in parts.items()}
+        metrics.add(learner.step, steps, told | {"games/gradient": norm})
+        learner.checkpoint()
+    learner.checkpoint(now=True)
+    metrics.close()
+    say("held apart by " + loss.margins(stream(job.seed, "margins")))
+    for weight in policy.parameters():
+        weight.requires_grad_(True)
+    policy.save(job.out / FILE)
+    record_stage(job, "games", steps)
+
+
+class GameLoss(nn.Module):
+    """The eyes for games of a policy, with what they need to learn."""
+
+    def __init__(
+        self, policy: Policy, played: Sequence[Path], shown: Sequence[Path], config: Config
+    ) -> None:
+        """`played`: folders of demonstrations; `shown`: of frames; `config`: says which count."""
+        super().__init__()
+        backbone = policy.backbone
+        assert isinstance(backbone, Nano)
+        assert backbone.reader is not None
+        assert backbone.reader.game is not None
+        self.eyes: GameEyes = backbone.reader.game.requires_grad_(True)
+        self._backbone, self._codec = [backbone], policy.codec  # in a list: it does not learn
+        self.examples = Examples(
+            played,
+            # Data sets count alike; pictures are stored as small as the eyes read them.
+            dataclasses.replace(config, datasets=config.datasets or {"*": 1.0}, pixels=PIXELS),
+            backbone.text_tokenizer,
+            policy.codec,
+        )
+        self._labels = self._named(played)
+        self.told = nn.Linear(FEATURES, len(self._labels))
+        self._others = torch.cat([_colours(frames.pictures) for frames in read_frames(shown)])
+        self._allowed: dict[tuple[str, tuple[int, ...]], list[np.ndarray | None]] = {}
+
+    @property
+    def count(self) -> int:
+        """Pictures that are of no game."""
+        return len(self._others)
+
+    def forward(self, rng: np.random.Generator, *, through: bool) -> dict[str, Tensor]:
+        """The parts of the loss by name, and how often the likeliest answer is the teacher's.
+
+        `through`: whether the answers of the model are among them.
+        """
+        where = self.told.weight.device
+        places = [self.examples.draw_place(rng) for _ in range(BATCH)]
+        drawn = [self.examples.example(*place) for place in places]
+        prompts, answers = [prompt for prompt, _ in drawn], [answer for _, answer in drawn]
+        stacks = torch.stack([_stack(prompt) for prompt in prompts]).to(where)
+        features = self.eyes.look(stacks.contiguous(memory_format=torch.channels_last))
+        labels = torch.tensor([self._labels[answer] for answer in answers], device=where)
+        named = self.told(features).float()
+        parts = {
+            "named": F.cross_entropy(named, labels),
+            "game": self._told_apart(stacks[:, -3:], rng),
+            "right": (named.argmax(1) == labels).float().mean(),
+        }
+        if through:
+            specs = [self.examples.brief(*place[:2]).action for place in places]
+            parts["answer"], parts["right"] = self._answered(
+                prompts, answers, specs, self.eyes.rows(features)
+            )
+        return parts
+
+    def _answered(
+        self,
+        prompts: Sequence[Prompt],
+        answers: Sequence[tuple[int, ...]],
+        specs: Sequence[ActionSpec],
+        rows: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """(the cross-entropy of the answers, the share of their tokens that is the likeliest).
+
+        `rows`: (N, ROWS, width), of the last steps.
+        """
+        backbone = self._backbone[0]
+        for prompt, made in zip(prompts, rows):
+            for step in prompt.steps:
+                step.features.update(rows=[], past=[], grids=[])
+            prompt.steps[-1].features["rows"] = [(IMAGE, made)]
+        batch = backbone.collate(prompts, answers)
+        embeds, positions = backbone.embed(batch), backbone.positions(batch)
+        longest = max(map(len, answers))
+        # No gradient goes to what stands before the rows, which are the last of each prompt.
+        begin = embeds.shape[1] - longest - ROWS
+        cache = backbone.new_cache()
+        with torch.no_grad():
+            before = embeds[:, :begin], batch.mask[:, :begin], positions[:, :begin]
+            backbone.run_model(*before, cache)
+        hidden, _ = backbone.run_model(embeds[:, begin:], batch.mask, positions[:, begin:], cache)
+        chosen = batch.targets[:, -longest:] != IGNORED
+        logits = backbone.logits(hidden[:, -longest - 1 : -1][chosen])
+        allowed = torch.zeros_like(logits, dtype=torch.bool)
+        row, decided = 0, []
+        for spec, answer in zip(specs, answers):
+            for ids in self._choices(spec, answer):
+                if ids is not None:
+                    allowed[row, torch.from_numpy(ids)] = True
+                    decided.append(row)
+                row += 1
+        among = logits.masked_fill(~allowed, -torch.inf)[decided]
+        wanted = batch.targets[:, -longest:][chosen][decided]
+        # A sum over the tokens of an answer, as its probability is their product.
+        loss = F.cross_entropy(among, wanted, reduction="sum") / len(answers)
+        return loss, (among.argmax(1) == wanted).float().mean()
+
+    def _told_apart(self, pictures: Tensor, rng: np.random.Generator) -> Tensor:
+        drawn = self._others[rng.integers(self.count, size=OTHERS)].to(pictures.device)
+        logits = [
+            self.eyes.game_logit(_brighter(each, rng)).float()
+            for each in (colours(pictures), drawn)
+        ]
+        return torch.stack(
+            [
+                F.binary_cross_entropy_with_logits(each, torch.full_like(each, float(game)))
+                for each, game in zip(logits, (True, False))
+            ]
+        ).mean()
+
+    @torch.no_grad()
+    def margins(self, rng: np.random.Generator) -> str:
+        """The logits of a game, of 1,000 pictures of games and of all that are of none."""
+        where = self.told.weight.device
+        prompts, _ = self.examples.draw(rng, 1000)
+        shown = torch.stack([_stack(prompt)[-3:] for prompt in prompts]).to(where)
+        ours = self.eyes.is_game(shown).min()
+        others = self.eyes.game_logit(self._others.to(where)).max()
+        return f"logits: games {ours:.1f} or more, others {others:.1f} or less"
+
+    def _choices(self, spec: ActionSpec, answer: tuple[int, ...]) -> list[np.ndarray | None]:
+        """For each token of an answer, the ids it was chosen from; None where it is the only one.
+
+        What an observation adds to a grammar is left out: no game has admissible commands.
+        """
+        key = repr(spec), answer
+        if key not in self._allowed:
+            grammar = self._codec.grammar(spec, {})
+            state, found = grammar.start, []
+            for token in answer:
+                ids = grammar.allowed(state)
+                found.append(ids if len(ids) > 1 else None)
+                state = grammar.next_state(state, token)
+            self._allowed[key] = found
+        return self._allowed[key]
+
+    def _named(self, played: Sequence[Path]) -> dict[tuple[int, ...], int]:
+        """The number of each answer that some game allows."""
+        answers = set()
+        for folder in played:
+            demos = Demos(folder)
+            for row in {row.task: row for row in demos.rows}.values():
+                spec = Demos.brief(row).action
+                if not isinstance(spec, Discrete):
+                    raise UserError(
+                        f"{row.task}: --stage games learns games with a list of actions; leave "
+                        f"{folder} out"
+                    )
+                answers |= {tuple(self._codec.encode(spec, k, {})) for k in range(spec.n)}
+        return {answer: number for number, answer in enumerate(sorted(answers))}
+
+
+def _stack(prompt: Prompt) -> Tensor:
+    last = prompt.steps[-1]
+    return stacked(last.images[0], last.images_before(0))
+
+
+def _colours(pictures: np.ndarray) -> Tensor:
+    """(N, 3 * COLOURS^2), of uint8 (N, H, W, 3)."""
+    return torch.cat(
+        [
+            colours(torch.as_tensor(each[None]).movedim(-1, 1).float() / 127.5 - 1)
+            for each in pictures
+        ]
+    )
+
+
+def _brighter(colours: Tensor, rng: np.random.Generator) -> Tensor:
+    """Colours in [-1, 1] of pictures of which each is brighter or darker by its own share."""
+    share = 1 + rng.uniform(-BRIGHTER, BRIGHTER, (len(colours), 1))
+    factor = torch.as_tensor(share, dtype=torch.float32, device=colours.device)
+    return ((colours.float() + 1) * factor - 1).clamp(-1, 1)
