@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from baselines.gea.policy import Decision, Policy
     from baselines.gea.single import SingleTurns
 
-__all__ = ["GEA", "GEABase", "GEAServed", "GEAState", "infer", "needs"]
+__all__ = ["GEA", "GEABase", "GEAServed", "GEAState", "infer", "needs", "reads_of"]
 
 BLIND_ANSWERS = 4096
 """Answers that are kept for tasks whose observations have nothing that the agent reads."""
@@ -44,6 +44,18 @@ SHIPPED = Path(__file__).parent / "weights"
 def needs() -> None:
     """Raises UserError when a package that GEA needs is missing."""
     need_packages("GEA", PACKAGES, "gea")
+
+
+def reads_of(config: Config) -> tuple[str, ...]:
+    """`Agent.reads` of a model with this configuration.
+
+    A `reader` was taught the elements of pages and not their pictures (see `step_inputs`), so a
+    page need not be drawn.
+    """
+    if config.vision != "reader" or "dom?" not in config.views:
+        return config.views
+    pictures = ("image?", "image_partial?")
+    return tuple(f"{view} unless dom" if view in pictures else view for view in config.views)
 
 
 class GEA(Agent):
@@ -132,7 +144,7 @@ class GEA(Agent):
                 f"{', '.join(config.contexts) or 'none but their own'}"
             )
         config = config.in_context(context)
-        return config.views, config.history
+        return reads_of(config), config.history
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The most likely action of each turn, or one sampled by the turn's generator."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.gea.agent import infer
+from baselines.gea.agent import infer, reads_of
 from baselines.gea.policy import Decision, Policy
 from baselines.gea.prompt import Prompt, StepInputs
 from baselines.learning import parallel
@@ -70,7 +70,7 @@ class _SamplingAgent(Agent):
     """Samples its actions, and records every decision in its episode's trajectory."""
 
     def __init__(self, policy: Policy, trajectories: dict[str, _Trajectory]) -> None:
-        self.reads, self.history = policy.config.views, policy.config.history  # type: ignore[misc]
+        self.reads, self.history = reads_of(policy.config), policy.config.history  # type: ignore[misc]
         self._policy, self._trajectories = policy, trajectories
         self.inputs: dict[str, dict[int, StepInputs]] = {}
 

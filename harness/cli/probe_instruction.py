@@ -170,6 +170,7 @@ def _found(
     *,
     checked: set[str],
 ) -> InstructionProbe:
+    from harness.core.reads import view_of
     from harness.host.loading import load_adapter
     from harness.probes.instruction import InstructionProbe, judge
 
@@ -177,7 +178,7 @@ def _found(
     holding = {
         view for item in run.plan.items for view in load_adapter(item.task.adapter).goal_views
     }
-    reads = [entry.rstrip("?") for entry in run.stored.reads]
+    reads = [view_of(entry) for entry in run.stored.reads]
     return InstructionProbe(
         rows=rows,
         tasks=tasks,

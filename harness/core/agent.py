@@ -34,11 +34,11 @@ class Agent(ABC):
     reads: ClassVar[tuple[str, ...]] = ()
     """Names of the views that it reads. A trailing `?` marks a view that it can do without.
 
-    `*` stands for all views on offer. `expert` makes the agent privileged: it is shown the
-    expert's action. An agent that reads `skills` is shown what can be called (`Turn.skills`) and
-    may answer with calls (`Answer.calls`); with `expert` too it is shown the expert's plan there,
-    and not the next action. An agent that reads `ask` sees nothing of the expert, but may let it
-    act (`Answer.ask`).
+    `image? unless dom` is not drawn where the agent is shown `dom`. `*` stands for all views on
+    offer. `expert` makes the agent privileged: it is shown the expert's action. An agent that reads
+    `skills` is shown what can be called (`Turn.skills`) and may answer with calls (`Answer.calls`);
+    with `expert` too it is shown the expert's plan there, and not the next action. An agent that
+    reads `ask` sees nothing of the expert, but may let it act (`Answer.ask`).
     """
     history: ClassVar[int] = 1
     """How many observations a turn carries, the newest included."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.core import UserError
 from harness.core.agent import ALL_VIEWS, NO_VIEWS
+from harness.core.reads import view_of
 from harness.records.identity import AgentSpec
 
 __all__ = ["imitated"]
@@ -63,5 +64,5 @@ def _named(option: str, agent: AgentSpec) -> tuple[str, ...]:
 
 def _others(reads: Sequence[str], views: Sequence[str]) -> list[str]:
     """Those of `reads` that `views` does not have."""
-    known = {name.rstrip("?") for name in views}
-    return [name for name in reads if name.rstrip("?") not in known]
+    known = set(map(view_of, views))
+    return [entry for entry in reads if view_of(entry) not in known]

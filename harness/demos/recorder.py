@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.core import Agent, Answer, Brief, Turn, UserError, stream
+from harness.core.reads import view_of
 from harness.demos.columns import (
     arrow_type,
     brief_to_json,
@@ -54,7 +55,7 @@ class Recorder(Agent):
         self.reads, self.history = self.declares(arguments)  # type: ignore[misc]
         self._other = _Actor.of(record, "roll_in")
         self._teacher = _Actor.of(record, "teacher")
-        self._views = frozenset(name.rstrip("?") for name in views)
+        self._views = frozenset(map(view_of, views))
         self._folder, self._images, self._noise = (
             Path(record["folder"]),
             record["images"],
@@ -73,7 +74,7 @@ class Recorder(Agent):
         for name in AgentSpec(**record["teacher"]).declared()[0]:
             if f"{name}?" in views:  # a teacher that needs it cannot do without
                 views.remove(f"{name}?")
-            if name not in views and name.rstrip("?") not in views:
+            if name not in views and view_of(name) not in views:
                 views.append(name)
         return tuple(views), history
 

@@ -16,6 +16,7 @@ from harness.core import (
     UserError,
 )
 from harness.core.agent import ALL_VIEWS, NO_VIEWS
+from harness.core.reads import view_of
 from harness.perturb.parse import Condition
 from harness.perturb.registry import REGISTRY
 
@@ -85,7 +86,7 @@ def not_observed(name: str, reads: Sequence[str], history: int) -> str:
     kind = REGISTRY.get(name)
     if ALL_VIEWS in reads:
         return ""
-    views = [view.rstrip("?") for view in reads if view.rstrip("?") not in NO_VIEWS]
+    views = [view for view in map(view_of, reads) if view not in NO_VIEWS]
     pictures = [view for view in views if view.partition("_")[0] in ("image", "depth")]
     if kind is None:
         return ""

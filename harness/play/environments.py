@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Spec, Task
 from harness.core.agent import ALL_VIEWS, NO_VIEWS
 from harness.core.lane import Lane, build_adapter
+from harness.core.reads import is_optional, is_shown, view_of
 from harness.core.text import printable, shorten
 from harness.core.values import as_text
 from harness.host.loading import backend_entry, load_adapter
@@ -54,15 +55,15 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
     """
     views: dict[str, Spec] = {}
     for entry in reads:
-        name = entry.rstrip("?")
-        if name in NO_VIEWS:
+        name = view_of(entry)
+        if name in NO_VIEWS or not is_shown(entry, reads, brief.observation):
             continue
         if name == ALL_VIEWS:
             views.update(brief.observation)
             continue
         if name in brief.observation:
             views[name] = brief.observation[name]
-        elif not entry.endswith("?"):
+        elif not is_optional(entry):
             offered = ", ".join(brief.observation)
             raise ViewNotOffered(
                 Missing(

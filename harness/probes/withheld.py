@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.core import Agent, Brief, Missing, Turn, UserError
 from harness.core.agent import ALL_VIEWS, NO_VIEWS
+from harness.core.reads import view_of
 from harness.probes.changes import withheld
 from harness.probes.wrapped import ChangedTurns, WrappedSpec
 from harness.records.identity import AgentSpec
@@ -28,7 +29,7 @@ def modalities_of(spec: AgentSpec) -> tuple[str, ...]:
             f"{spec.name} reads whatever it touches, so what to withhold is not known: let it name "
             "its views in `reads`"
         )
-    views = [view.rstrip("?") for view in reads if view not in NO_VIEWS]
+    views = [view_of(entry) for entry in reads if entry not in NO_VIEWS]
     return (*dict.fromkeys(views), INSTRUCTION)
 
 

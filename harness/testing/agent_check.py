@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.core import Agent, Answer, BadAction, Box, Brief, Case, Missing, SkillCall, Task, Turn
 from harness.core.lane import build_adapter
+from harness.core.reads import ENTRY, is_optional, view_of
 from harness.host.loading import load_adapter
 from harness.play.environments import EnvSlot, ViewNotOffered, environment_key
 from harness.play.episode import Episode
@@ -26,7 +27,6 @@ __all__ = ["check_agent"]
 ROUNDING = 0.01
 """By how much the rounding of a network can change an action, relative to its size or to 1: a
 bfloat16 has 8 bits."""
-READS = r"[A-Za-z0-9_./-]+\??|\*"
 
 
 def check_agent(
@@ -141,7 +141,7 @@ class _AgentCheck:
         """The types and ranges of what the class declares."""
         names = agent.reads
         listed = isinstance(names, tuple) and all(
-            isinstance(name, str) and re.fullmatch(READS, name) for name in names
+            isinstance(name, str) and re.fullmatch(ENTRY, name) for name in names
         )
         demand(
             listed,
@@ -247,7 +247,7 @@ class _AgentCheck:
                         for turn in turns
                     ],
                 )
-        if lacking := {view.rstrip("?") for view in agent.reads if view.endswith("?")}:
+        if lacking := {view_of(each) for each in agent.reads if is_optional(each)}:
             with naming(f"without the views {sorted(lacking)}, which it marks as dispensable"):
                 self.ask(agent, [_without(turn, lacking) for turn in turns])
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.core import BadAction, Case, Element, Elements, Result, TimeStep, UserError
 from harness.core.agent import NO_VIEWS
+from harness.core.reads import as_optional
 from harness.perturb.effects import NotApplicable
 from harness.perturb.pipeline import Pipeline
 from harness.play.environments import Environments, EnvSlot
@@ -57,6 +58,7 @@ class RecordedEpisode:
     result: Result
     actions: Sequence[Any]
     reads: tuple[str, ...]
+    """As in Agent.reads, each view optional; without words that name no view."""
     history: int
     machine: object
     """What the run says of the machine that it played on."""
@@ -74,7 +76,7 @@ class RecordedEpisode:
             bare=WithoutPerturbations.of(plan).case(index),
             result=result,
             actions=trace.decoded(),
-            reads=tuple(entry.rstrip("?") for entry in run.reads if entry not in NO_VIEWS),
+            reads=tuple(as_optional(entry) for entry in run.reads if entry not in NO_VIEWS),
             history=run.description["agent"].get("history", 1),
             machine=run.description.get("machine"),
             said=trace.said,

@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.core import Agent, Answer, Case, Result, Turn, UserError
 from harness.core.agent import ALL_VIEWS, NO_VIEWS
+from harness.core.reads import as_optional
 from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
@@ -350,7 +351,7 @@ def _replay(
 ) -> None:
     """Play these cases again, and compare each with its result."""
     plan = stored.whole
-    reads = [f"{name.rstrip('?')}?" for name in stored.reads if name not in UNSEEN]
+    reads = [as_optional(name) for name in stored.reads if name not in UNSEEN]
     sampled_items = {index.item for index in results}
     items = [
         dataclasses.replace(item, env_key=environment_key(item.task))

@@ -120,7 +120,7 @@ def _agent_view(recording: RecordedEpisode, slot: EnvSlot) -> str | None:
     if not recording.case.perturbations:
         return None
     slot.reset(recording.bare)  # some briefs exist only after a reset
-    return picture(slot.narrowed(tuple(f"{name}?" for name in recording.reads)))
+    return picture(slot.narrowed(recording.reads))
 
 
 def failures_table(run: str | os.PathLike[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.core import Text
 from harness.core.grammar import counted
+from harness.core.reads import view_of
 from harness.core.text import printable
 from harness.play.environments import EnvSlot
 from harness.verify.descriptions import describe_action, metrics_text, outcome_text
@@ -67,4 +68,5 @@ def _text_views(recording: RecordedEpisode, slot: EnvSlot) -> list[str]:
     texts = [
         name for name, spec in slot.adapter.brief.observation.items() if isinstance(spec, Text)
     ]
-    return [name for name in texts if name in recording.reads] or texts[:1]
+    read = set(map(view_of, recording.reads))
+    return [name for name in texts if name in read] or texts[:1]

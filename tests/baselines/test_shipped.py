@@ -69,7 +69,7 @@ def test_the_eyes_were_made_by_the_recipe_and_the_rest_is_gea_state() -> None:
     made = json.loads((SHIPPED / "gea" / "training.json").read_text())["see"]
     assert f"--steps {made['steps']} " in script
     assert all(f"/{folder}" in script for folder in made["data"])
-    assert set(GEA.declares({})[0]) == {"image?", "text?", "dom?", "admissible?"}
+    assert set(GEA.declares({})[0]) == {"image? unless dom", "text?", "dom?", "admissible?"}
     assert (
         read_training_data(GEA.trained_on({})).axes
         == read_training_data(GEAState.trained_on({})).axes

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.core import Box, Brief, Spec, Text, Turn, stream_key
+from harness.core.reads import is_optional, is_shown, view_of
 from harness.play.values import AgentFault, Chunk
 from harness.policies.wire.packing import Malformed
 
@@ -154,10 +155,12 @@ class StockEpisode:
             raise Malformed("the agent reads the expert's action, which no client of others sends")
         wanted = {}
         for name in self._reads:
-            plain = name.rstrip("?")
+            plain = view_of(name)
+            if not is_shown(name, self._reads, views):
+                continue
             if plain in views:
                 wanted[plain] = views[plain]
-            elif not name.endswith("?"):
+            elif not is_optional(name):
                 raise Malformed(
                     f"the agent reads the view {plain!r}; the observation has "
                     f"{', '.join(sorted(views))[:300] or 'none'}"

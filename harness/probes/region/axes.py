@@ -11,6 +11,7 @@ import numpy as np
 from harness.core import AT, Perturbation, Range, SimulatorPerturbation, UserError
 from harness.core.agent import ALL_VIEWS
 from harness.core.errors import suggest
+from harness.core.reads import view_of
 from harness.perturb import Condition
 
 __all__ = ["MOST_AXES", "Axis", "axes_named", "conditions_at", "refuse_unseen"]
@@ -83,7 +84,7 @@ def axes_named(text: str, declared: Sequence[SimulatorPerturbation], task: str) 
 
 def refuse_unseen(axes: Sequence[Axis], reads: Collection[str]) -> None:
     """Raises UserError for an axis that changes pictures alone, where the agent reads none."""
-    names = [view.rstrip("?").partition("_")[0] for view in reads]
+    names = [view_of(view).partition("_")[0] for view in reads]
     if ALL_VIEWS in reads or "image" in names or "depth" in names:
         return
     for axis in axes:

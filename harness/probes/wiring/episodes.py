@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.core import Agent, Answer, Box, Brief, Case, Result, Spec, Turn
 from harness.core.batches import on_host
+from harness.core.reads import view_of
 from harness.play.values import AgentFault, Chunk, actions_of, taken
 from harness.probes.changes import NOTHING, Change
 from harness.probes.fork import Brancher
@@ -225,7 +226,7 @@ class Stage:
 
     def declares(self, view: str) -> bool:
         """Whether the agent names this view among those that it reads."""
-        return view in {entry.rstrip("?") for entry in self._agent.reads}
+        return view in set(map(view_of, self._agent.reads))
 
     @property
     def history(self) -> int:
