@@ -312,7 +312,8 @@ def _prompt(policy: Policy, turn: Turn, inputs: EpisodeInputs) -> Prompt:
     for step, observation in zip(steps, turn.observations):
         # A perturbation may show an earlier step differently than before.
         if step not in inputs or not _equal(inputs[step].source, observation):
-            inputs[step] = step_inputs(turn.brief, observation, tokenizer, config)
+            before = [inputs[each] for each in steps if each < step]
+            inputs[step] = step_inputs(turn.brief, observation, tokenizer, config, earlier=before)
     encoded = [
         _action_tokens(policy, turn, inputs[step], action, observation)
         for step, action, observation in zip(steps, turn.actions, turn.observations)
