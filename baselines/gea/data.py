@@ -27,7 +27,7 @@ from baselines.gea.rvq import normalise_action
 from baselines.learning.sampling import StepSampler
 from baselines.learning.text_tokenizer import TextTokenizer
 from baselines.learning.views import scaled
-from harness.core import UI, Box, Brief, Discrete, Elements, MultiDiscrete, Text, Texts, UserError
+from harness.core import UI, Box, Discrete, Elements, MultiDiscrete, Text, Texts, UserError
 from harness.demos import Demo, Demos
 from harness.demos.columns import encode
 
@@ -140,10 +140,6 @@ class Examples:
     def domain(self, number: int, index: int) -> str:
         """The domain of episode `index` of set `number`."""
         return self._sets[number].rows[index].domain
-
-    def brief(self, number: int, index: int) -> Brief:
-        """The brief of episode `index` of set `number`."""
-        return Demos.brief(self._sets[number].rows[index])
 
     def rewards(self) -> dict[tuple[int, int], np.ndarray]:
         """(index of a set, index of an episode in it) -> its rewards, float64 (steps,).

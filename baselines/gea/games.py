@@ -25,18 +25,16 @@ from torch.nn import functional as F
 
 from baselines.gea.backbone import IGNORED, IMAGE
 from baselines.gea.config import Config
-from baselines.gea.data import Examples
 from baselines.gea.frames import read_frames
-from baselines.gea.game_eyes import FEATURES, PIXELS, ROWS, GameEyes, colours, stacked
+from baselines.gea.game_eyes import FEATURES, ROWS, GameEyes, colours, stacked
 from baselines.gea.job import Job, identity, record_stage
 from baselines.gea.nano import Nano
+from baselines.gea.played import Example, PlayedGames
 from baselines.gea.policy import FILE, Policy
-from baselines.gea.prompt import Prompt
 from baselines.gea.see import begun
 from baselines.learning.learner import Learner, Metrics, cosine_schedule
 from baselines.learning.stages import CHECKPOINTS, device
-from harness.core import ActionSpec, Discrete, UserError, stream
-from harness.demos import Demos
+from harness.core import ActionSpec, UserError, stream
 
 __all__ = ["games", "player"]
 
@@ -83,7 +81,7 @@ def games(job: Job, say: Callable[[str], None]) -> None:
     for weight in policy.parameters():
         weight.requires_grad_(False)
     loss = GameLoss(policy, played, shown, job.config).to(device())
-    say(f"{loss.examples.steps} steps of demonstrations; {loss.count} pictures of no game")
+    say(f"{loss.games.steps} steps of demonstrations; {loss.count} pictures of no game")
     steps = job.steps or STEPS
     learner = Learner(
         loss,
@@ -126,14 +124,8 @@ class GameLoss(nn.Module):
         assert backbone.reader.game is not None
         self.eyes: GameEyes = backbone.reader.game.requires_grad_(True)
         self._backbone, self._codec = [backbone], policy.codec  # in a list: it does not learn
-        self.examples = Examples(
-            played,
-            # Data sets count alike; pictures are stored as small as the eyes read them.
-            dataclasses.replace(config, datasets=config.datasets or {"*": 1.0}, pixels=PIXELS),
-            backbone.text_tokenizer,
-            policy.codec,
-        )
-        self._labels = self._named(played)
+        self.games = PlayedGames(played, config, backbone.text_tokenizer, policy.codec)
+        self._labels = {answer: number for number, answer in enumerate(self.games.answers)}
         self.told = nn.Linear(FEATURES, len(self._labels))
         self._others = torch.cat([_colours(frames.pictures) for frames in read_frames(shown)])
         self._allowed: dict[tuple[str, tuple[int, ...]], list[np.ndarray | None]] = {}
@@ -149,12 +141,10 @@ class GameLoss(nn.Module):
         `through`: whether the answers of the model are among them.
         """
         where = self.told.weight.device
-        places = [self.examples.draw_place(rng) for _ in range(BATCH)]
-        drawn = [self.examples.example(*place) for place in places]
-        prompts, answers = [prompt for prompt, _ in drawn], [answer for _, answer in drawn]
-        stacks = torch.stack([_stack(prompt) for prompt in prompts]).to(where)
+        drawn = self.games.draw(rng, BATCH)
+        stacks = torch.stack([_stack(each) for each in drawn]).to(where)
         features = self.eyes.look(stacks.contiguous(memory_format=torch.channels_last))
-        labels = torch.tensor([self._labels[answer] for answer in answers], device=where)
+        labels = torch.tensor([self._labels[each.answer] for each in drawn], device=where)
         named = self.told(features).float()
         parts = {
             "named": F.cross_entropy(named, labels),
@@ -162,29 +152,21 @@ class GameLoss(nn.Module):
             "right": (named.argmax(1) == labels).float().mean(),
         }
         if through:
-            specs = [self.examples.brief(*place[:2]).action for place in places]
-            parts["answer"], parts["right"] = self._answered(
-                prompts, answers, specs, self.eyes.rows(features)
-            )
+            parts["answer"], parts["right"] = self._answered(drawn, self.eyes.rows(features))
         return parts
 
-    def _answered(
-        self,
-        prompts: Sequence[Prompt],
-        answers: Sequence[tuple[int, ...]],
-        specs: Sequence[ActionSpec],
-        rows: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    def _answered(self, drawn: Sequence[Example], rows: Tensor) -> tuple[Tensor, Tensor]:
         """(the cross-entropy of the answers, the share of their tokens that is the likeliest).
 
         `rows`: (N, ROWS, width), of the last steps.
         """
         backbone = self._backbone[0]
-        for prompt, made in zip(prompts, rows):
-            for step in prompt.steps:
+        answers = [each.answer for each in drawn]
+        for each, made in zip(drawn, rows):
+            for step in each.prompt.steps:
                 step.features.update(rows=[], past=[], grids=[])
-            prompt.steps[-1].features["rows"] = [(IMAGE, made)]
-        batch = backbone.collate(prompts, answers)
+            each.prompt.steps[-1].features["rows"] = [(IMAGE, made)]
+        batch = backbone.collate([each.prompt for each in drawn], answers)
         embeds, positions = backbone.embed(batch), backbone.positions(batch)
         longest = max(map(len, answers))
         # No gradient goes to what stands before the rows, which are the last of each prompt.
@@ -198,8 +180,8 @@ class GameLoss(nn.Module):
         logits = backbone.logits(hidden[:, -longest - 1 : -1][chosen])
         allowed = torch.zeros_like(logits, dtype=torch.bool)
         row, decided = 0, []
-        for spec, answer in zip(specs, answers):
-            for ids in self._choices(spec, answer):
+        for each in drawn:
+            for ids in self._choices(each.spec, each.answer):
                 if ids is not None:
                     allowed[row, torch.from_numpy(ids)] = True
                     decided.append(row)
@@ -227,8 +209,7 @@ class GameLoss(nn.Module):
     def margins(self, rng: np.random.Generator) -> str:
         """The logits of a game, of 1,000 pictures of games and of all that are of none."""
         where = self.told.weight.device
-        prompts, _ = self.examples.draw(rng, 1000)
-        shown = torch.stack([_stack(prompt)[-3:] for prompt in prompts]).to(where)
+        shown = torch.stack([_stack(each)[-3:] for each in self.games.draw(rng, 1000)]).to(where)
         ours = self.eyes.is_game(shown).min()
         others = self.eyes.game_logit(self._others.to(where)).max()
         return f"logits: games {ours:.1f} or more, others {others:.1f} or less"
@@ -249,24 +230,9 @@ class GameLoss(nn.Module):
             self._allowed[key] = found
         return self._allowed[key]
 
-    def _named(self, played: Sequence[Path]) -> dict[tuple[int, ...], int]:
-        """The number of each answer that some game allows."""
-        answers = set()
-        for folder in played:
-            demos = Demos(folder)
-            for row in {row.task: row for row in demos.rows}.values():
-                spec = Demos.brief(row).action
-                if not isinstance(spec, Discrete):
-                    raise UserError(
-                        f"{row.task}: --stage games learns games with a list of actions; leave "
-                        f"{folder} out"
-                    )
-                answers |= {tuple(self._codec.encode(spec, k, {})) for k in range(spec.n)}
-        return {answer: number for number, answer in enumerate(sorted(answers))}
 
-
-def _stack(prompt: Prompt) -> Tensor:
-    last = prompt.steps[-1]
+def _stack(example: Example) -> Tensor:
+    last = example.prompt.steps[-1]
     return stacked(last.images[0], last.images_before(0))
 
 
