@@ -124,7 +124,7 @@ class InstructionProbe(Finding):
             for row in self.tasks
             if row.verdict == "ignores" != whole.verdict
         ]
-        return told
+        return told + ([] if self.arms is None else self.arms.unused_views())
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -157,7 +157,9 @@ class InstructionProbe(Finding):
         if self.arms is not None:
             told = self.arms.sections()[0]
             title = "asked for the own goal, told or shown something else"
-            found.append(replace(told, title=title, head=("instead", *told.head[1:])))
+            after = tuple(line for line in told.after if line not in self.arms.unused_views())
+            head = ("instead", *told.head[1:])
+            found.append(replace(told, title=title, head=head, after=after))
         lines = [f"left out: {counted(n, 'start')}, {why}" for why, n in self.left_out.items()]
         if self.unchecked:
             lines.append(

@@ -16,6 +16,7 @@ from harness.compare.pairs import ScoredRun, TaskPairs, pair_notes, pair_up
 from harness.compare.shared_seeds import designs_of_pairs
 from harness.core import UserError
 from harness.probes.figures import estimate_json, percent, points
+from harness.probes.modality_use import altered_plays, is_view, judged_use, use_sentence
 from harness.probes.result import Finding, Plot, Section, Series, point_of
 from harness.records.plan import Plan
 from harness.stats import Interval, design_effects, mean_of_rates, paired_difference, paired_p
@@ -40,6 +41,14 @@ class ModalityRow:
     """The first minus the second, paired by case."""
     p: float
     """Two-sided, of no difference."""
+    altered: int | None
+    """Of the n plays, those in which any action differs; None: not known."""
+    use: str
+    """See harness.probes.modality_use.judged_use."""
+
+    def sentence(self) -> str:
+        """Whether it uses this."""
+        return use_sentence(self.modality, self.use, self.n, self.lost)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +62,13 @@ class ModalityProbe(Finding):
     missing: int
     """Planned cases without a score."""
     notes: tuple[str, ...]
+
+    def unused_views(self) -> list[str]:
+        """A sentence for each view that the agent asks for and does not use."""
+        return [
+            each.sentence() for each in self.modalities
+            if each.use == "ignores" and is_view(each.modality)
+        ]  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -74,7 +90,12 @@ class ModalityProbe(Finding):
             ]
             for each in self.modalities
         ]  # fmt: skip
-        told = [Section.table("success in %, and what is lost, in points", head, rows)]
+        told = [
+            Section.table(
+                "success in %, and what is lost, in points", head, rows,
+                after=tuple(each.sentence() for each in self.modalities),
+            )
+        ]  # fmt: skip
         names = list(dict.fromkeys(each.task for each in self.tasks))
         if len(names) > 1:
             found = {(each.task, each.modality): each for each in self.tasks}
@@ -114,6 +135,8 @@ def _row_json(row: ModalityRow) -> dict[str, Any]:
         "without": estimate_json(row.without),
         "lost": estimate_json(row.lost),
         "p": row.p,
+        "altered": row.altered,
+        "use": row.use,
     }
 
 
@@ -137,8 +160,9 @@ def compare_modalities(whole: ScoredRun, without: Mapping[str, ScoredRun]) -> Mo
         pairs = pair_up(run, whole)
         notes |= dict.fromkeys(pair_notes(pairs))
         kept = [each for each in pairs if each.pairs]
-        modalities.append(_row(name, "all", kept))
-        tasks += [_row(name, each.task.name, [each]) for each in kept]
+        modalities.append(_row(name, "all", kept, whole, run, len(without)))
+        rows = len(without) * len(kept)
+        tasks += [_row(name, each.task.name, [each], whole, run, rows) for each in kept]
     return ModalityProbe(
         modalities=tuple(modalities),
         tasks=tuple(tasks),
@@ -147,17 +171,31 @@ def compare_modalities(whole: ScoredRun, without: Mapping[str, ScoredRun]) -> Mo
     )
 
 
-def _row(modality: str, task: str, pairs: Sequence[TaskPairs]) -> ModalityRow:
+def _row(
+    modality: str,
+    task: str,
+    pairs: Sequence[TaskPairs],
+    whole: ScoredRun,
+    without: ScoredRun,
+    rows: int,
+) -> ModalityRow:
+    """`rows`: for how many the verdict is corrected."""
     changes = [each.differences() for each in pairs]
     designs = designs_of_pairs(pairs, changes)
+    lost = paired_difference(changes, 0.95, designs)
+    keys = [(each.task.id, pair.seed, pair.perturbations) for each in pairs for pair in each.pairs]
+    altered = altered_plays(whole, without, keys)
+    corrected = paired_difference(changes, 1 - 0.05 / rows, designs)
     return ModalityRow(
         modality=modality,
         task=task,
-        n=sum(len(each.pairs) for each in pairs),
+        n=len(keys),
         whole=_rate(pairs, [[pair.new for pair in each.pairs] for each in pairs]),
         without=_rate(pairs, [[pair.base for pair in each.pairs] for each in pairs]),
-        lost=paired_difference(changes, 0.95, designs),
+        lost=lost,
         p=paired_p(changes, designs),
+        altered=altered,
+        use=judged_use(len(keys), altered, lost, corrected),
     )
 
 

@@ -6,6 +6,7 @@ or one view from another episode.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,10 @@ from harness.host.loading import load_adapter
 from harness.probes.wrapped import ChangedTurns, WrappedSpec
 from harness.records.identity import AgentSpec
 
-__all__ = ["WORDS", "OtherPictures", "OtherWords", "other_views"]
+__all__ = ["PICTURES", "WORDS", "OtherPictures", "OtherWords", "other_views"]
+
+PICTURES = 16
+"""At least as many pictures of a view there are in all; an episode is shown one of them."""
 
 
 def _shuffled(instruction: str) -> str:
@@ -70,21 +74,27 @@ class OtherWords(WrappedSpec):
 
 @dataclass(frozen=True)
 class OtherPictures(WrappedSpec):
-    """The spec of another agent that is shown one view of another episode, as it began."""
+    """The spec of another agent that is shown one view of another episode, as it began.
+
+    Each episode is shown one of several, which its case decides: the loss is that of an average
+    picture, and not of one that happens to show little.
+    """
 
     view: str
-    shown: tuple[tuple[Spec, Any], ...]
-    """What is shown where the view has this spec."""
+    shown: tuple[tuple[Spec, tuple[Any, ...]], ...]
+    """Of what one is shown where the view has this spec."""
 
     @classmethod
-    def of(cls, inner: AgentSpec, view: str, shown: Sequence[tuple[Spec, Any]]) -> OtherPictures:
+    def of(
+        cls, inner: AgentSpec, view: str, shown: Sequence[tuple[Spec, tuple[Any, ...]]]
+    ) -> OtherPictures:
         """Of an agent by its own spec; `shown` as other_views gives it."""
         return cls(inner.name, inner.entry, inner.args, inner, view, tuple(shown))
 
     def change(self) -> tuple[str, Any]:
         """The view, and a digest of what is shown."""
         content = hashlib.blake2b(digest_size=8)
-        for _, value in self.shown:
+        for value in (value for _, values in self.shown for value in values):
             plain = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
             content.update(plain)
         return "view of another episode", [self.view, content.hexdigest()]
@@ -95,18 +105,20 @@ class OtherPictures(WrappedSpec):
             return Missing(f"it has no other {self.view} to show", "leave it out with --tasks")
         return self.inner.unfit(brief)
 
-    def _shown(self, brief: Brief) -> tuple[Any] | None:
+    def _shown(self, brief: Brief) -> tuple[Any, ...] | None:
         spec = brief.observation.get(self.view)
-        return next(((value,) for known, value in self.shown if known == spec), None)
+        return next((values for known, values in self.shown if known == spec), None)
 
     def build(self) -> Agent:
         """The agent, wrapped."""
 
         def shown(turn: Turn) -> Turn:
-            other = self._shown(turn.brief)
-            if other is None:
+            others = self._shown(turn.brief)
+            if others is None:
                 return turn
-            seen = tuple({**dict(each), self.view: other[0]} for each in turn.observations)
+            # Drawn without turn.rng, so that the agent's own draws stay what they were.
+            other = others[turn.rng_key % len(others)]
+            seen = tuple({**dict(each), self.view: other} for each in turn.observations)
             return dataclasses.replace(turn, observations=seen)
 
         return ChangedTurns(self.inner.build(), shown)
@@ -114,23 +126,32 @@ class OtherPictures(WrappedSpec):
 
 def other_views(
     cases: Mapping[str, tuple[Task, int]], views: Sequence[str]
-) -> Mapping[str, list[tuple[Spec, Any]]]:
-    """View -> what it shows at the beginning of other episodes, by its spec.
+) -> Mapping[str, list[tuple[Spec, tuple[Any, ...]]]]:
+    """View -> what it shows at the beginning of other episodes, by its spec; PICTURES of each.
 
-    cases: task id -> the task, and the seed of an episode that the probe does not play.
+    cases: task id -> the task, and a seed from which on the probe plays no episode of it. Tasks
+    whose views have one spec share the pictures.
     """
-    found: dict[str, list[tuple[Spec, Any]]] = {view: [] for view in views}
-    for task, seed in cases.values():
+    found: dict[str, list[tuple[Spec, list[Any]]]] = {view: [] for view in views}
+    each_task = -(-PICTURES // max(1, len(cases)))
+    for task, first in cases.values():
         adapter = build_adapter(load_adapter(task.adapter), task)
         try:
             lane = Lane(adapter)
-            seen = lane.reset(Case(task, seed)).observation
-            for view in views:
-                spec = adapter.brief.observation.get(view)
-                if spec is None or any(known == spec for known, _ in found[view]):
-                    continue
-                value = seen[view]
-                found[view].append((spec, value() if callable(value) else value))
+            for seed in range(first, first + each_task):
+                seen = lane.reset(Case(task, seed)).observation
+                for view in views:
+                    spec = adapter.brief.observation.get(view)
+                    if spec is None:
+                        continue
+                    value = seen[view]
+                    # A copy: the simulator may draw the next one into the same array.
+                    kept = copy.deepcopy(value() if callable(value) else value)
+                    alike = next((some for known, some in found[view] if known == spec), None)
+                    if alike is None:
+                        found[view].append((spec, [kept]))
+                    else:
+                        alike.append(kept)
         finally:
             adapter.close()
-    return found
+    return {view: [(spec, tuple(values)) for spec, values in each] for view, each in found.items()}
