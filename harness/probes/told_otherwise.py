@@ -118,7 +118,11 @@ class OtherPictures(WrappedSpec):
                 return turn
             # Drawn without turn.rng, so that the agent's own draws stay what they were.
             other = others[turn.rng_key % len(others)]
-            seen = tuple({**dict(each), self.view: other} for each in turn.observations)
+            # What is not shown is not drawn.
+            seen = tuple(
+                {name: other if name == self.view else each[name] for name in each}
+                for each in turn.observations
+            )
             return dataclasses.replace(turn, observations=seen)
 
         return ChangedTurns(self.inner.build(), shown)

@@ -38,7 +38,7 @@ from harness.stats import Interval, paired_bounds  # noqa: E402
 
 TASK = "babyai/GoToLocalS8N7"
 VIEWS = ("image", "image_partial")
-UNUSED = {"Both": None, "MapOnly": "image_partial", "EyesOnly": "image"}
+UNUSED = {"MapOnly": "image_partial", "EyesOnly": "image", "Both": None}
 """Agent -> the camera that it does not use."""
 ROWS = len(VIEWS)
 
