@@ -44,7 +44,7 @@ def render_stages(
         return page([title, *stage_sentences(report)], tables).rstrip("\n")
     if format != "text":
         raise UserError(f"--stages has no {format}: choose text, markdown, latex, json, html")
-    header = [title, *([report.no_interval] * bool(report.no_interval))]
+    header = [title, _named(report)]
     parts: list[Table | Lines] = [*tables, Lines("notes", tuple(_notes(report)))]
     width = max(width, FULL_WIDTH) if full else width
     return text_page(header, parts, width=width, whole_names=full).rstrip("\n")
@@ -57,7 +57,24 @@ def stage_tables(report: StageReport, *, repeat: bool = False) -> list[Table]:
 
 def stage_sentences(report: StageReport) -> list[str]:
     """What to bear in mind, and what the modes in the tables mean."""
-    return [*([report.no_interval] * bool(report.no_interval)), *_notes(report)]
+    return [_named(report), *_notes(report)]
+
+
+def _named(report: StageReport) -> str:
+    """Which failure modes are sure to be frequent, or why that is not said."""
+    if report.no_interval:
+        return report.no_interval
+    named = [
+        f"{domain.domain}: {row.mode}, {percent(row.share.value)} % of episodes "
+        f"({range_of(row.share, percent)})"
+        for domain in report.modes
+        for row in domain.modes
+        if row.named
+    ]
+    twentieth = "in more than one episode of twenty"
+    if not named:
+        return f"named: no failure mode is for sure {twentieth}"
+    return f"named, for sure {twentieth}: {'; '.join(named)}"
 
 
 def _notes(report: StageReport) -> list[str]:

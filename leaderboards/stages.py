@@ -1,8 +1,9 @@
 """How far episodes come, and how they fail: the funnel of stages and the modes, by domain.
 
 Every figure is a share of all episodes that have a result, as a mean over tasks that each weigh the
-same, with the interval of a success rate: of different episodes, and wider where tasks share their
-seeds. An episode of which it is not known counts for neither bound.
+same, with its interval: of different episodes, and wider where tasks share their seeds. An episode
+of which it is not known counts for neither bound. A failure mode is named where it is sure to end
+more than a few of the episodes.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from harness.core.failure_modes import FAILURE_MODES
 from harness.records.plan import PlanItem
 from harness.records.stage_file import EpisodeStages
 from harness.records.stored_run import StoredRun
-from harness.stats import Estimate, design_effects, mean_of_rates, wilson
+from harness.stats import Estimate, Interval
 from harness.verify.stages import StagedEpisode, unknown_reasons
-from leaderboards.no_interval import NOT_FIRST, STOPPED, around
+from leaderboards.no_interval import NOT_FIRST, STOPPED
+from leaderboards.stage_shares import CAUSES, Outcomes, is_named, share_of
 
 __all__ = ["Funnel", "ModeShare", "ModesOfDomain", "StageReport", "StageShare", "stage_report"]
 
@@ -62,6 +64,8 @@ class ModeShare:
     """Episodes that have it beside another one, which counts."""
     tasks: int
     """In how many tasks it was looked for; the share is of these."""
+    named: bool = False
+    """Whether it is sure to end more than one episode in twenty; see leaderboards.stage_shares."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +148,16 @@ def stage_report(run: StoredRun, episodes: Sequence[StagedEpisode]) -> StageRepo
         else:
             family = each.item.task.id.partition("/")[0]
             without[family] = without.get(family, 0) + 1
+    domains = {
+        domain: of_domain
+        for domain in DOMAINS
+        if (of_domain := [each for each in tasks if each.item.task.domain == domain])
+    }
+    looked_at = sum(
+        any(_looked_for(each, mode) for each in of_domain)
+        for of_domain in domains.values()
+        for mode in CAUSES
+    )
     return StageReport(
         run=str(run.path),
         agent=str(description["agent"]["name"]),
@@ -152,9 +166,8 @@ def stage_report(run: StoredRun, episodes: Sequence[StagedEpisode]) -> StageRepo
             for domain, stages in sorted(groups, key=lambda key: DOMAINS.index(key[0]))
         ),
         modes=tuple(
-            _modes(domain, of_domain, bounded=not why)
-            for domain in DOMAINS
-            if (of_domain := [each for each in tasks if each.item.task.domain == domain])
+            _modes(domain, of_domain, 0 if why else looked_at)
+            for domain, of_domain in domains.items()
         ),
         without=without,
         unknown=unknown_reasons(episodes),
@@ -197,7 +210,8 @@ def _funnel(
     )
 
 
-def _modes(domain: str, tasks: Sequence[_Task], *, bounded: bool) -> ModesOfDomain:
+def _modes(domain: str, tasks: Sequence[_Task], looked_at: int) -> ModesOfDomain:
+    """looked_at: modes of the report that could be named; 0: its shares have no bounds."""
     rows, never = [], []
     for mode in (SUCCESS, *FAILURE_MODES, NONE_OF_THESE):
         looked = [each for each in tasks if mode not in FAILURE_MODES or _looked_for(each, mode)]
@@ -216,10 +230,13 @@ def _modes(domain: str, tasks: Sequence[_Task], *, bounded: bool) -> ModesOfDoma
         rows.append(
             ModeShare(
                 mode=mode,
-                share=_share(looked, first_mode_is(mode), bounded=bounded),
+                share=_share(looked, first_mode_is(mode), bounded=looked_at > 0),
                 episodes=len(found),
                 also=also,
                 tasks=len(looked),
+                named=looked_at > 0
+                and mode in CAUSES
+                and is_named(_outcomes(looked, first_mode_is(mode)), looked_at),
             )
         )
     return ModesOfDomain(
@@ -258,30 +275,26 @@ def _unknown(tasks: Sequence[_Task]) -> int:
 
 def _share(tasks: Sequence[_Task], holds: Holds, *, bounded: bool) -> Estimate:
     """The mean over tasks of the share of their episodes of which this is true."""
-    rates, won, known, unknown, outcomes, seeds, families = [], [], [], [], [], [], []
+    found: Interval = share_of(_outcomes(tasks, holds))
+    return found if bounded else Estimate(found.value, None, None)
+
+
+def _outcomes(tasks: Sequence[_Task], holds: Holds) -> list[Outcomes]:
+    """Of the tasks with an episode of which it is known."""
+    found = []
     for task in tasks:
         every = [value for each in task.episodes if (value := holds(each)) is not None]
         if not every:
             continue
         told = [(each.index, holds(each)) for each in task.distinct()]
         sure = [(index, value) for index, value in told if value is not None]
-        rates.append(sum(every) / len(every))
-        won.append(sum(value for _, value in sure))
-        known.append(len(sure))
-        unknown.append(len(told) - len(sure) + task.tried)
-        outcomes.append(np.array([float(value) for _, value in sure]))
-        seeds.append(np.array([task.first_seed + index.episode for index, _ in sure]))
-        families.append(task.item.family)
-    if not rates:
-        raise ValueError("a share needs an episode of which it is known")
-    mean = float(np.mean(rates))
-    if not bounded:
-        return Estimate(mean, None, None)
-    tried = [n + more for n, more in zip(known, unknown)]
-    most = [k + more for k, more in zip(won, unknown)]
-    if len(rates) == 1:
-        return around(mean, wilson(won[0], tried[0]).low, wilson(most[0], tried[0]).high)
-    # Tasks of one simulator may show the same room for the same seed.
-    design = design_effects(outcomes, seeds, families)
-    low = mean_of_rates(won, tried, design=design).low
-    return around(mean, low, mean_of_rates(most, tried, design=design).high)
+        found.append(
+            Outcomes(
+                share=sum(every) / len(every),
+                values=np.array([float(value) for _, value in sure]),
+                seeds=np.array([task.first_seed + index.episode for index, _ in sure]),
+                unknown=len(told) - len(sure) + task.tried,
+                family=task.item.family,
+            )
+        )
+    return found

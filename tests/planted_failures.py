@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from harness.core import Agent, Answer, Turn, UIAction
 
 AHEAD, LEFT, RIGHT, TOGGLE = 2, 0, 1, 5
 EMPTY = 1
+GRASPED = 8
+"""Steps in which Meta-World's expert closes the gripper until it holds the object."""
 NAMES = {4: "door", 5: "key", 6: "ball", 7: "box"}
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
 """MiniGrid's numbers."""
@@ -180,6 +182,53 @@ class Jitters(LetsGo):
         held = np.array(self.release, np.float32)
         held[:3] = turn.rng.uniform(-0.3, 0.3, 3)
         return Answer([held], memory=answer.memory)
+
+
+class DropsSometimes(Failing):
+    """The expert; but in a share of the cases it lifts the object straight up, and lets go of it.
+
+    In Meta-World's pick-place, where the goal is at least 15 cm beside the object: what falls from
+    straight above its start is not at the goal. The case decides, and `salt`: agents of other salts
+    drop in other cases. `let_go` has the `rng_key` of each episode of this process in which it did.
+    """
+
+    reads = ("expert", "state")
+    let_go: ClassVar[set[int]] = set()
+
+    def __init__(self, share: float = 0.3, salt: int = 0) -> None:
+        self.share, self.salt = share, salt
+
+    def one(self, turn: Turn) -> Any:
+        height = float(turn.observation["state"][6])
+        if turn.memory is None:
+            drops = bool(turn.rng.random(self.salt + 1)[-1] < self.share)
+            return Answer([turn.expert], memory=(height, drops, 0, False))
+        first, drops, closing, gone = turn.memory
+        closing += bool(turn.expert is not None and turn.expert[3] > 0)
+        if drops and not gone and height >= first + 0.06:
+            gone = True
+            self.let_go.add(turn.rng_key)
+        # The expert carries at once, so from its first firm hold on the way is straight up.
+        lifts = drops and closing >= GRASPED
+        action = np.array([0, 0, 1, -1 if gone else 1], np.float32) if lifts else turn.expert
+        return Answer([action], memory=(first, drops, closing, gone))
+
+
+class Noisy(Failing):
+    """The expert, but at a share of the steps any action: it fails for no reason of its own.
+
+    Agents of other salts err at other steps.
+    """
+
+    reads = ("expert",)
+
+    def __init__(self, epsilon: float = 0.5, salt: int = 0) -> None:
+        self.epsilon, self.salt = epsilon, salt
+
+    def one(self, turn: Turn) -> Any:
+        rng = np.random.default_rng([turn.rng_key % 2**64, turn.step, self.salt])
+        errs = turn.expert is None or rng.random() < self.epsilon
+        return turn.brief.action.sample(rng) if errs else turn.expert
 
 
 class NoAction(Failing):

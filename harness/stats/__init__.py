@@ -17,6 +17,7 @@ from harness.stats.intervals import (
     Estimate,
     Interval,
     clopper_pearson,
+    exact_mean_of_rates,
     mean_of_rates,
     newcombe,
     value_of,
@@ -57,7 +58,8 @@ from harness.stats.sequential import (
 __all__ = [
     "Aggregates", "Clusters", "Estimate", "Interval", "aggregates", "anytime_mean",
     "anytime_rate", "are_enough", "benjamini_hochberg", "by_family", "clopper_pearson",
-    "design_effect", "design_effects", "detectable_difference", "episodes_for_rates", "holm", "iqm",
+    "design_effect", "design_effects", "detectable_difference", "episodes_for_rates",
+    "exact_mean_of_rates", "holm", "iqm",
     "log_stake", "mcnemar",
     "mean_of_drawn", "mean_of_rates", "mean_of_scores", "newcombe", "optimality_gap",
     "paired_bounds", "paired_difference", "paired_p", "pairs_needed", "pairs_to_pass",

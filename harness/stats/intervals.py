@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -13,6 +13,7 @@ __all__ = [
     "Estimate",
     "Interval",
     "clopper_pearson",
+    "exact_mean_of_rates",
     "mean_of_rates",
     "newcombe",
     "rate_bounds",
@@ -125,18 +126,73 @@ def rate_bounds(
 
     rates, counts: shape (..., tasks); the two bounds have shape (...).
     """
-    below, above = _upper_mean(np.stack([1 - rates, rates]), counts, z_of(level))
+    z = z_of(level)
+
+    def is_far(mean: np.ndarray, bound: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        far: np.ndarray = (bound - mean) ** 2 >= z * z * variance
+        return far
+
+    return _bounds(rates, counts, is_far)
+
+
+def exact_mean_of_rates(
+    successes: Sequence[int],
+    episodes: Sequence[int],
+    level: float = 0.95,
+    design: float | np.ndarray = 1.0,
+) -> Interval:
+    """The mean over tasks of their rates, with an interval that holds for rare events, too.
+
+    As mean_of_rates, but the bounds are the means M at which what was seen, or less (more), has a
+    chance of (1 - level) / 2. That chance is a binomial one of N = M (1 - M) / V(M) episodes:
+    Clopper and Pearson's interval of the effective number of episodes (Korn & Graubard 1998, Surv.
+    Methodol. 24:193), with V(M) of mean_of_rates, and so Clopper and Pearson's own for one task.
+
+    In simulations of 1 to 20 tasks with 5 to 100 episodes, tasks alike and different, rates from 0
+    to 1, it covered at least 95 % (mean_of_rates: 90.5), and was wider by 1 to 25 %. Raises
+    ValueError as mean_of_rates.
+    """
+    _check_counts(successes, episodes)
+    played = np.asarray(episodes, dtype=np.float64)
+    rates = np.asarray(successes, dtype=np.float64) / played
+    low, high = exact_rate_bounds(rates, played / design, level)
+    return Interval(float(rates.mean()), float(low), float(high))
+
+
+def exact_rate_bounds(
+    rates: np.ndarray, counts: np.ndarray, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """The bounds of exact_mean_of_rates; shapes as rate_bounds takes and gives them."""
+    from scipy.special import betainc
+
+    tail = (1 - level) / 2
+
+    def is_far(mean: np.ndarray, bound: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        episodes = bound * (1 - bound) / np.maximum(variance, 1e-300)
+        few = 1 - betainc(episodes * mean + 1, np.maximum(episodes * (1 - mean), 1e-300), bound)
+        far: np.ndarray = few <= tail
+        return far
+
+    return _bounds(rates, counts, is_far)
+
+
+IsFar = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""From the observed mean, a larger one and the variance of the estimate there: is it beyond?"""
+
+
+def _bounds(rates: np.ndarray, counts: np.ndarray, is_far: IsFar) -> tuple[np.ndarray, np.ndarray]:
+    below, above = _upper_mean(np.stack([1 - rates, rates]), counts, is_far)
     return 1 - below, above
 
 
-def _upper_mean(rates: np.ndarray, counts: np.ndarray, z: float) -> np.ndarray:
+def _upper_mean(rates: np.ndarray, counts: np.ndarray, is_far: IsFar) -> np.ndarray:
     """The upper bound of rate_bounds."""
     mean = rates.mean(axis=-1)
 
     def beyond(multiplier: np.ndarray) -> np.ndarray:
         likeliest = _constrained(rates, counts, multiplier)
-        shift = likeliest.mean(axis=-1) - mean
-        there: np.ndarray = (shift > 0) & (shift**2 >= z * z * _variance(likeliest, counts))
+        bound = np.minimum(1.0, likeliest.mean(axis=-1))
+        there: np.ndarray = (bound > mean) & is_far(mean, bound, _variance(likeliest, counts))
         return there
 
     # M grows with the Lagrange multiplier of its constraint: bracket that, then bisect.

@@ -120,11 +120,15 @@ EXPERTS = "babyai,babyai-planning,metaworld,pddl,miniwob,fetch,maniskill-planner
 
 
 def played(
-    tasks: Sequence[tuple[Suite, Task]], spec: AgentSpec, episodes: int, folder: Path
+    tasks: Sequence[tuple[Suite, Task]],
+    spec: AgentSpec,
+    episodes: int,
+    folder: Path,
+    seed: int = 0,
 ) -> StoredRun:
     """A run of an agent, in this process."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        plan = make_plan(tasks, spec, episodes=episodes, seed=0)
+        plan = make_plan(tasks, spec, episodes=episodes, seed=seed)
         suites = [suite.name for suite, _ in tasks]
         play(spec, suites, plan, folder, RunOptions(workers=0), progress_for())
     return load_run(folder)

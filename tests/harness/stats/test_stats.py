@@ -16,6 +16,7 @@ from harness.stats import (
     Estimate,
     aggregates,
     clopper_pearson,
+    exact_mean_of_rates,
     iqm,
     mean_of_rates,
     mean_of_scores,
@@ -85,6 +86,25 @@ def test_a_mean_of_equal_tasks_is_wilsons_of_the_pooled_count(successes, tasks):
         mean_of_rates([successes] * tasks, [9] * tasks),
     )
     assert (mean.low, mean.high) == pytest.approx((pooled.low, pooled.high), abs=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 9), st.integers(1, 30))
+def test_an_exact_mean_of_equal_tasks_is_clopper_and_pearsons_of_the_pooled_count(won, tasks):
+    pooled = clopper_pearson(won * tasks, 9 * tasks)
+    mean = exact_mean_of_rates([won] * tasks, [9] * tasks)
+    assert (mean.low, mean.high) == pytest.approx((pooled.low, pooled.high), abs=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(counts, min_size=1, max_size=12))
+def test_an_exact_mean_holds_the_mean_and_failures_mirror_successes(tasks):
+    successes, episodes = zip(*tasks)
+    mean = exact_mean_of_rates(successes, episodes)
+    mirrored = exact_mean_of_rates([n - k for k, n in tasks], episodes)
+    assert 0 <= mean.low <= mean.value + 1e-12
+    assert mean.value - 1e-12 <= mean.high <= 1
+    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((mean.low, mean.high), abs=1e-9)
 
 
 @settings(max_examples=50, deadline=None)

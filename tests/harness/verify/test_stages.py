@@ -23,7 +23,7 @@ from harness.play.runner import RunOptions, play
 from harness.probes.stage_changes import StageChanges, compare_stages
 from harness.records.stage_file import FILE, EpisodeStages, StageWriter, read_stage_file
 from harness.records.stored_run import load_run
-from harness.stats.intervals import wilson
+from harness.stats.intervals import clopper_pearson
 from harness.testing import ContractError, check_adapter
 from harness.verify import replay
 from harness.verify.knowledge import Knowledge
@@ -194,7 +194,7 @@ def test_verify_replays_what_the_file_says(runs: dict[str, Path], tmp_path: Path
     assert all(each.startswith("stages.jsonl: stage") for each in named)
 
 
-def test_the_funnel_has_the_intervals_of_a_rate(runs: dict[str, Path]) -> None:
+def test_the_funnel_has_the_exact_intervals_of_a_rate(runs: dict[str, Path]) -> None:
     run = load_run(runs["random"])
     episodes = stages_of_run(run)
     found = stage_report(run, episodes)
@@ -204,7 +204,7 @@ def test_the_funnel_has_the_intervals_of_a_rate(runs: dict[str, Path]) -> None:
     assert reached == sorted(reached, reverse=True)
     for number, share in enumerate(funnel.stages):
         k = sum(each.found.stage > number for each in of_task(episodes, "staged") if each.found)
-        expected = wilson(k, EPISODES)
+        expected = clopper_pearson(k, EPISODES)
         assert (share.reached.value, share.reached.low, share.reached.high) == pytest.approx(
             (k / EPISODES, expected.low, expected.high)
         )
