@@ -15,7 +15,7 @@ from leaderboards.submissions.verdict import ACCEPTED, read_verdict
 
 SHIPPED = ROOT / "leaderboards" / "entries"
 NAMES = sorted(each.name for each in SHIPPED.iterdir() if each.is_dir())
-AGENTS = {"noop", "uniform", "blind", "oracle", "gea", "gea-base"}
+AGENTS = {"noop", "uniform", "blind", "oracle", "gea-state", "gea-base"}
 
 
 def test_six_agents_have_entries() -> None:
