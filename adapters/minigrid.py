@@ -7,7 +7,6 @@ those cannot be built; the `-v0` of a level that has a `-v1` warns; MiniGrid-Pla
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import re
 import struct
@@ -17,24 +16,28 @@ from typing import Any
 
 import numpy as np
 
-from adapters import _babyai_bot, _babyai_goals, _babyai_skills, _grid_stages, _worded_levels
+from adapters import (
+    _babyai_bot,
+    _babyai_goals,
+    _babyai_skills,
+    _grid_stages,
+    _minigrid_goals,
+    _worded_levels,
+)
 from adapters._grid_levels import Levels
-from adapters._grid_words import MEANING, scene
+from adapters._grid_specs import PARTIAL_TILE, PIXELS, brief_of
+from adapters._grid_words import scene
 from adapters._params import levels
 from harness.core import (
     GOAL,
     Adapter,
-    Box,
-    Brief,
     Case,
-    Discrete,
     Goal,
     SimulatorPerturbation,
     Skill,
     SkillCall,
     SkillEnd,
     Task,
-    Text,
     TimeStep,
     UserError,
     asked_goal,
@@ -42,8 +45,6 @@ from harness.core import (
 
 __all__ = ["MiniGridAdapter"]
 
-ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
-LEFT, DROP, DONE = 0, 4, 6
 THINGS = re.compile(r"(?:(?:red|green|blue|purple|yellow|grey) )?(?:ball|box|key|door)\b")
 """The objects that a mission names."""
 STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
@@ -55,7 +56,6 @@ NO_EXPERT = (
     "BabyAI-PutNextS7N4Carrying",
 )
 """Levels that the bot cannot solve, by its own docstring; it solved 0 of 10 episodes of each."""
-PIXELS, PARTIAL_TILE = 336, 8
 PERTURBATIONS = (
     SimulatorPerturbation(
         "size",
@@ -182,7 +182,7 @@ class MiniGridAdapter(Adapter):
         self._level, self._env = level, self._levels.first
         self._own_limit: int | None = None
         self._course: _grid_stages.Course | None = None
-        self._missions: _babyai_goals.Missions | None = None
+        self._missions: _babyai_goals.Missions | _minigrid_goals.LevelGoals | None = None
         self._horizon: int | None = None
         """The limit of `_env` in steps, while a task's horizon has raised it."""
         if verifier.use_done_actions:
@@ -197,59 +197,23 @@ class MiniGridAdapter(Adapter):
             "image_partial": self._image_partial,
             "image": self._image,
         }
-        self._going = TimeStep(self._views)
         self._bot: Any = None
         self._controller: _babyai_skills.Controller | None = None
         self._has_bot, self._gave_up = self.has_expert(task), False
-        partial = PARTIAL_TILE * 7
-        self.brief = Brief(
-            observation={
-                "grid": Box(
-                    (7, 7, 3),
-                    "uint8",
-                    0,
-                    10,
-                    meaning="[x, y, (object, colour, state)] of the 7x7 cells ahead; "
-                    "the agent is at [3, 6]",
-                ),
-                "direction": Discrete(
-                    4, ("right", "down", "left", "up"), "where the agent looks on the map"
-                ),
-                "image_partial": Box(
-                    (partial, partial, 3),
-                    "uint8",
-                    0,
-                    255,
-                    "px",
-                    "RGB, the 7x7 cells ahead; the agent is at the bottom centre",
-                ),
-                "image": Box(
-                    (PIXELS, PIXELS, 3),
-                    "uint8",
-                    0,
-                    255,
-                    "px",
-                    "RGB, the whole map from above; the red triangle is the agent",
-                ),
-                "text_scene": Text(meaning=MEANING),
-            },
-            action=_action_spec(level, int(self._env.action_space.n)),
-            embodiment="an agent on a grid: it turns by 90 degrees, steps one cell forward, picks "
-            "up, drops and toggles what is in the cell ahead (toggling opens and closes, and "
-            "unlocks with a key of the same colour in hand), and carries one object at most; "
-            "walls, closed doors and objects block its way, walls and closed doors its sight",
-            simulator="MiniGrid, a 2-D grid world seen from above",
-        )
-        if not task.params.get("image", True):
-            offered = {k: each for k, each in self.brief.observation.items() if k != "image"}
-            self.brief = dataclasses.replace(self.brief, observation=offered)
-            self._views = {name: self._views[name] for name in offered}
-            self._going = TimeStep(self._views)
+        image = bool(task.params.get("image", True))
+        self.brief = brief_of(level, int(self._env.action_space.n), image)
+        self._views = {name: self._views[name] for name in self.brief.observation}
+        self._going = TimeStep(self._views)
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        # Whether another goal can be reached is asked of the expert, so there must be one.
-        return (*PERTURBATIONS, GOAL) if task is None or cls.has_expert(task) else PERTURBATIONS
+        offers = task is None or cls._offers_goals(task)
+        return (*PERTURBATIONS, GOAL) if offers else PERTURBATIONS
+
+    @classmethod
+    def _offers_goals(cls, task: Task) -> bool:
+        """Whether it is known which other goals can be reached: by the expert, or by a search."""
+        return cls.has_expert(task) or _minigrid_goals.has_goals(task.params["id"])
 
     def reset(self, case: Case) -> TimeStep:
         if self._own_limit is not None:
@@ -341,15 +305,18 @@ class MiniGridAdapter(Adapter):
     def failure_mode(self) -> tuple[str, ...]:
         return () if self._course is None else self._course.failure_mode()
 
-    def _missions_of(self, case: Case) -> _babyai_goals.Missions:
+    def _missions_of(self, case: Case) -> _babyai_goals.Missions | _minigrid_goals.LevelGoals:
         if self._missions is None:
-            split = self._split.get("split", "train")
-            self._missions = _babyai_goals.Missions(self._env, self._level, split, case)
+            if _minigrid_goals.has_goals(self._level):
+                self._missions = _minigrid_goals.LevelGoals(self._env, self._level)
+            else:
+                split = self._split.get("split", "train")
+                self._missions = _babyai_goals.Missions(self._env, self._level, split, case)
         return self._missions
 
     def other_goals(self, case: Case) -> tuple[Goal, ...]:
-        """Other missions of the level's grammar, see _babyai_goals.py."""
-        return self._missions_of(case).others if self.has_expert(case.task) else ()
+        """Other missions about the scene, see _babyai_goals.py and _minigrid_goals.py."""
+        return self._missions_of(case).others if self._offers_goals(case.task) else ()
 
     def goals_met(self, executed: Any) -> tuple[str, ...]:
         return () if self._missions is None else self._missions.met(executed)
@@ -409,13 +376,3 @@ class MiniGridAdapter(Adapter):
         image = np.zeros((PIXELS, PIXELS, 3), np.uint8)
         image[top : top + height, left : left + width] = drawn
         return image
-
-
-def _action_spec(level: str, n: int) -> Discrete:
-    if n < len(ACTIONS):
-        return Discrete(n, ACTIONS[:n], "no action does nothing: the no-op turns left", LEFT)
-    if level.startswith(("MiniGrid-GoToDoor", "MiniGrid-GoToObject")):
-        return Discrete(
-            n, ACTIONS, "done ends the episode; drop does nothing while nothing is carried", DROP
-        )
-    return Discrete(n, ACTIONS, "done does nothing", DONE)

@@ -163,8 +163,8 @@ class InstructionProbe(Finding):
         lines = [f"left out: {counted(n, 'start')}, {why}" for why, n in self.left_out.items()]
         if self.unchecked:
             lines.append(
-                f"no expert plays {', '.join(self.unchecked)}: whether other goals can be reached "
-                "there is unknown"
+                f"no expert plays {', '.join(self.unchecked)}, so no play shows that its other "
+                "goals can be reached"
             )
         lines += self.notes
         return [*found, *([Section(before=tuple(lines))] if lines else [])]

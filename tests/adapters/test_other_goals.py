@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from simulatorcases import tasks
 
+from adapters._minigrid_goals import LevelGoals
 from adapters.libero.goals import SceneGoals, goal_of
+from adapters.minigrid import MiniGridAdapter
 from harness.core import GOAL, OWN, Case, Perturbation, asked_goal
 from harness.core.goals import Goal, drawn_goal
 from harness.records.registry import load
@@ -84,6 +87,67 @@ def test_the_expert_reaches_both_goals_and_each_is_judged(name: str, seeds: int)
             assert adapter.reset(case).instruction == own, "the next episode has its own goal"
     finally:
         adapter.close()
+
+
+LEVELS = (
+    "GoToDoor-8x8-v0", "GoToObject-6x6-N2-v0", "Fetch-8x8-N3-v0", "PutNear-6x6-N2-v0",
+    "PutNear-8x8-N3-v0", "MemoryS9-v0", "MemoryVisibleS9-v0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_shortest_way_reaches_each_goal_of_minigrids_own_levels(level: str) -> None:
+    """MiniGrid has no expert: the way that a search found is played, and the level judges it."""
+    task = dataclasses.replace(
+        tasks()["minigrid/GoToDoor-8x8"], id=f"minigrid/{level}@1",
+        params={"id": f"MiniGrid-{level}"},
+    )  # fmt: skip
+    adapter, offered = MiniGridAdapter(task), 0
+    for seed in range(6):
+        plain = Case(task, seed)
+        said = adapter.reset(plain).instruction
+        scene = adapter._missions_of(plain)
+        assert isinstance(scene, LevelGoals)
+        goals, ways = adapter.other_goals(plain), {}
+        offered += len(goals)
+        for goal in (OWN, *(goal.id for goal in goals)):
+            ways[goal] = scene.way(goal)
+        assert all(goal.instruction != said and goal.differs for goal in goals)
+        for case in (plain, Case(task, seed, OTHER)):
+            seen = adapter.reset(case)
+            asked = asked_goal(case, adapter.other_goals(case))
+            wanted = OWN if asked is None else asked.id
+            assert seen.instruction == (said if asked is None else asked.instruction)
+            assert adapter.goals_met(None) == ()
+            way = ways[wanted]
+            if way is None:
+                assert wanted == OWN, "what is offered can be reached"
+                continue
+            *before, last = way
+            for action in before:
+                seen = adapter.step(action)
+                assert not seen.success
+                assert adapter.goals_met(action) == ()
+            assert adapter.step(last).success
+            assert wanted in adapter.goals_met(last)
+    adapter.close()
+    assert offered >= 3
+
+
+def test_in_minigrid_the_other_goal_is_met_where_the_own_one_was_asked_for() -> None:
+    task = tasks()["minigrid/GoToDoor-8x8"]
+    adapter, case = MiniGridAdapter(task), Case(task, 3)
+    adapter.reset(case)
+    goal = adapter.other_goals(case)[0]
+    scene = adapter._missions_of(case)
+    assert isinstance(scene, LevelGoals)
+    adapter.goals_met(None)
+    for action in scene.way(goal.id) or ():
+        seen = adapter.step(action)
+        met = adapter.goals_met(action)
+    assert not seen.success
+    assert met == (goal.id,)
+    adapter.close()
 
 
 @pytest.mark.heavy
