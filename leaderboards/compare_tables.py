@@ -8,11 +8,20 @@ from harness.compare.comparison import Comparison, GroupRow, PairRow
 from harness.core.grammar import counted
 from harness.stats import Estimate
 from leaderboards.compare import Compared
-from leaderboards.tables import Column, Table, number, percent, range_of, share_of, signed_points
+from leaderboards.tables import (
+    Column,
+    Table,
+    number,
+    p_value,
+    percent,
+    range_of,
+    share_of,
+    signed_points,
+)
 
 __all__ = [
     "comparison_header", "comparison_headline", "comparison_tables", "condition_table",
-    "deciding_lines", "flip_table", "mean_table", "p_value", "reading_lines", "runs_line",
+    "deciding_lines", "flip_table", "mean_table", "reading_lines", "runs_line",
     "task_table", "violation_table",
 ]  # fmt: skip
 
@@ -291,8 +300,3 @@ def _value(found: Estimate | None, measure: str, *, bound: bool) -> str:
     elif bound and found.value == 1 and found.low:
         told = f" (>{percent(found.low)})"
     return percent(found.value) + told
-
-
-def p_value(p: float) -> str:
-    """As it is printed."""
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.2f}"

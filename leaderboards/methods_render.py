@@ -13,7 +13,6 @@ from leaderboards.compare_methods import (
     MethodsCompared,
     MethodTask,
 )
-from leaderboards.compare_tables import p_value
 from leaderboards.data_formats import json_page
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.tables import (
@@ -25,6 +24,7 @@ from leaderboards.tables import (
     markdown_line,
     markdown_page,
     narrowed,
+    p_value,
     percent,
     range_of,
     signed_points,

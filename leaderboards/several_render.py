@@ -8,7 +8,6 @@ from typing import Any
 from harness.core import UserError
 from harness.core.grammar import counted
 from leaderboards.compare_several import Contrast, Several
-from leaderboards.compare_tables import p_value
 from leaderboards.data_formats import json_page
 from leaderboards.flatten import EstimateNames, flatten
 from leaderboards.tables import (
@@ -19,6 +18,7 @@ from leaderboards.tables import (
     Table,
     markdown_page,
     narrowed,
+    p_value,
     percent,
     range_of,
     signed_points,

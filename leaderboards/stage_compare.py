@@ -8,7 +8,6 @@ from typing import Any
 from harness.core import UserError
 from harness.core.grammar import counted
 from harness.probes.stage_changes import StageChange, StageChanges
-from leaderboards.compare_tables import p_value
 from leaderboards.data_formats import json_page
 from leaderboards.flatten import EstimateNames, flatten
 from leaderboards.tables import (
@@ -18,13 +17,14 @@ from leaderboards.tables import (
     Table,
     markdown_page,
     narrowed,
+    p_value,
     percent,
     range_of,
     signed_points,
     text_page,
 )
 
-__all__ = ["render_changes"]
+__all__ = ["change_sentences", "change_table", "render_changes"]
 
 SCHEMA = 1
 ESTIMATES: EstimateNames = {StageChange: {"difference": ("difference", "low", "high")}}
@@ -37,11 +37,11 @@ def render_changes(
     if format == "json":
         fields: Mapping[str, Any] = flatten(found, ESTIMATES)
         return json_page({"schema": SCHEMA, **fields}).rstrip("\n")
-    header, table = _header(found), _table(found)
+    header, table = change_sentences(found), change_table(found)
     if format == "markdown":
         return markdown_page(header, [table]).rstrip("\n")
     if format != "text":
-        raise UserError(f"--stages has no {format}: choose text, markdown, json")
+        raise UserError(f"--stages has no {format}: choose text, markdown, json, html")
     if full:
         width = max(width, FULL_WIDTH)
     else:
@@ -51,7 +51,8 @@ def render_changes(
     return text_page(header, [table], width=width, whole_names=full).rstrip("\n")
 
 
-def _header(found: StageChanges) -> list[str]:
+def change_sentences(found: StageChanges) -> list[str]:
+    """What moved, and what is to be borne in mind."""
     moved = [row for row in found.rows if row.moved]
     told = "; ".join(
         f"{row.domain}: {row.kind} {row.name} {signed_points(row.difference.value)} points"
@@ -67,7 +68,8 @@ def _header(found: StageChanges) -> list[str]:
     return [*lines, *found.notes]
 
 
-def _table(found: StageChanges) -> Table:
+def change_table(found: StageChanges) -> Table:
+    """A row for each stage and mode."""
     rows = found.rows
     return Table(
         "stages and failure modes",

@@ -11,7 +11,7 @@ from harness.core.failure_modes import FAILURE_MODES
 from harness.stats import Interval, clopper_pearson, design_effects, exact_mean_of_rates
 from leaderboards.no_interval import around
 
-__all__ = ["CAUSES", "TOLERATED", "Outcomes", "is_named", "share_of"]
+__all__ = ["CAUSES", "TOLERATED", "Outcomes", "is_named", "mean_share"]
 
 CAUSES = tuple(mode for mode in FAILURE_MODES if mode not in ("near_goal", "out_of_time"))
 """The modes that can be named: that time was over says of no agent what it did wrong."""
@@ -37,7 +37,7 @@ class Outcomes:
     """Equal for tasks that may depend on one another where their seeds are equal."""
 
 
-def share_of(tasks: Sequence[Outcomes], level: float = 0.95) -> Interval:
+def mean_share(tasks: Sequence[Outcomes], level: float = 0.95) -> Interval:
     """The mean over tasks, which each weigh the same, with the interval of exact_mean_of_rates.
 
     Raises ValueError for no task, or one without an episode.
@@ -67,4 +67,4 @@ def is_named(tasks: Sequence[Outcomes], looked_at: int) -> bool:
     """
     if not any(each.values.any() for each in tasks):
         return False
-    return share_of(tasks, 1 - 2 * ALPHA / looked_at).low > TOLERATED
+    return mean_share(tasks, 1 - 2 * ALPHA / looked_at).low > TOLERATED

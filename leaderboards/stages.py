@@ -21,7 +21,7 @@ from harness.records.stored_run import StoredRun
 from harness.stats import Estimate, Interval
 from harness.verify.stages import StagedEpisode, unknown_reasons
 from leaderboards.no_interval import NOT_FIRST, STOPPED
-from leaderboards.stage_shares import CAUSES, Outcomes, is_named, share_of
+from leaderboards.stage_shares import CAUSES, Outcomes, is_named, mean_share
 
 __all__ = ["Funnel", "ModeShare", "ModesOfDomain", "StageReport", "StageShare", "stage_report"]
 
@@ -275,7 +275,7 @@ def _unknown(tasks: Sequence[_Task]) -> int:
 
 def _share(tasks: Sequence[_Task], holds: Holds, *, bounded: bool) -> Estimate:
     """The mean over tasks of the share of their episodes of which this is true."""
-    found: Interval = share_of(_outcomes(tasks, holds))
+    found: Interval = mean_share(_outcomes(tasks, holds))
     return found if bounded else Estimate(found.value, None, None)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "markdown_page",
     "narrowed",
     "number",
+    "p_value",
     "one_decimal",
     "percent",
     "range_of",
@@ -249,6 +250,11 @@ def _alignment(columns: Sequence[Column]) -> tuple[str, ...]:
 def percent(value: float | None) -> str:
     """A share of 1, in percent with one decimal."""
     return "" if value is None else f"{100 * value:.1f}"
+
+
+def p_value(p: float) -> str:
+    """As it is printed."""
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.2f}"
 
 
 def signed_points(difference: float) -> str:

@@ -73,9 +73,13 @@ def compare_stages(
 
             staged = _staged(first.stored), _staged(second.stored)
             found = compared(first, second, staged, alpha)
+            if format == "html":
+                from leaderboards.page.stage_changes_page import stage_changes_page
+
+                return stage_changes_page(found), "", DONE
             return render_changes(found, format, full=full, width=width), "", DONE
 
-        return relay(work)
+        return relay(work, page=format == "html")
 
 
 def _check(stored: StoredRun, *, trust: bool) -> None:

@@ -21,7 +21,7 @@ from harness.records.identity import AgentSpec
 from harness.records.stored_run import StoredRun, load_run
 from harness.stats import clopper_pearson
 from harness.verify.stages import stages_of_run
-from leaderboards.stage_shares import CAUSES, Outcomes, is_named, share_of
+from leaderboards.stage_shares import CAUSES, Outcomes, is_named, mean_share
 from leaderboards.stage_tables import render_stages
 from leaderboards.stages import ModeShare, StageReport, stage_report
 
@@ -40,7 +40,7 @@ def outcomes(won: int, episodes: int, *, unknown: int = 0, family: object = "own
 
 
 def test_one_task_has_the_exact_interval() -> None:
-    found, expected = share_of([outcomes(3, 20)]), clopper_pearson(3, 20)
+    found, expected = mean_share([outcomes(3, 20)]), clopper_pearson(3, 20)
     assert (found.value, found.low, found.high) == (0.15, expected.low, expected.high)
 
 
@@ -48,20 +48,20 @@ def test_several_tasks_have_that_of_the_simulations() -> None:
     counts = (0, 2, 5)
     tasks = [outcomes(k, 10, family=str(k)) for k in counts]
     low, high = simulated.bounds(np.array([counts]) / 10, np.full((1, 3), 10.0))
-    assert (share_of(tasks).low, share_of(tasks).high) == pytest.approx((low[0], high[0]))
+    assert (mean_share(tasks).low, mean_share(tasks).high) == pytest.approx((low[0], high[0]))
     together = [outcomes(k, 10) for k in (3, 3, 3)]
     held = np.stack([each.values for each in together], axis=1)[None]
     counted = np.full((1, 3), 10.0) / simulated.designs(held)[:, None]
     low, high = simulated.bounds(np.full((1, 3), 0.3), counted)
-    assert (share_of(together).low, share_of(together).high) == pytest.approx((low[0], high[0]))
-    assert share_of(together).high > clopper_pearson(9, 30).high + 0.1
+    assert (mean_share(together).low, mean_share(together).high) == pytest.approx((low[0], high[0]))
+    assert mean_share(together).high > clopper_pearson(9, 30).high + 0.1
 
 
 def test_what_is_not_known_counts_for_neither_bound() -> None:
     for tasks in ([outcomes(3, 20, unknown=2)], [outcomes(3, 20, unknown=2), outcomes(9, 20)]):
         known = [dataclasses.replace(each, unknown=0) for each in tasks]
-        assert share_of(tasks).low < share_of(known).low
-        assert share_of(tasks).high > share_of(known).high
+        assert mean_share(tasks).low < mean_share(known).low
+        assert mean_share(tasks).high > mean_share(known).high
 
 
 def test_shares_cover_where_those_of_success_rates_do_not() -> None:

@@ -260,6 +260,8 @@ def test_a_stranger_s_adapter_is_not_imported(
         compare(*names, robustness=True, stages=True)
     assert compare_stages_command(*names, 0.05, "markdown", trust=True, full=False) == 0
     assert "moved" in capsys.readouterr().out
+    assert compare_stages_command(*names, 0.05, "html", trust=True, full=False) == 0
+    assert "differences: navigation, modes" in capsys.readouterr().out
 
 
 def changes(runs: dict[str, Path], base: str, new: str) -> StageChanges:

@@ -1,4 +1,4 @@
-"""The pages of `bench report --stages` and `--seen` in a real browser."""
+"""The pages of `bench report --stages`, `--seen` and `compare --stages` in a real browser."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from harness.stats import Estimate
+from harness.probes.stage_changes import StageChange, StageChanges
+from harness.stats import Estimate, Interval
 from leaderboards.page.seen_page import seen_page
+from leaderboards.page.stage_changes_page import stage_changes_page
 from leaderboards.page.stages_page import stages_page
 from leaderboards.seen import AxisCount, SeenReport, TaskSeen
 from leaderboards.seen_gap import Control, Gap
@@ -77,6 +79,22 @@ def seen() -> SeenReport:
     )
 
 
+def changes() -> StageChanges:
+    """A stage and a mode, of which one moved."""
+
+    def row(kind: str, name: str, value: float) -> StageChange:
+        return StageChange(
+            kind=kind, domain="navigation", name=name, tasks=2, pairs=40, base=0.4,
+            new=0.4 + value, difference=Interval(value, value - 0.1, value + 0.1), p=0.01,
+            adjusted=0.02, moved=value > 0.1,
+        )  # fmt: skip
+
+    return StageChanges(
+        base=HOSTILE, new="runs/b", alpha=0.05, unknown=1, notes=(),
+        rows=(row("stage", HOSTILE, 0.0), row("mode", "loop", 0.3)),
+    )  # fmt: skip
+
+
 def readable(page: Page, width: int) -> None:
     assert page.title() != "taken"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -93,6 +111,14 @@ def test_the_page_of_stages_can_be_read_and_sorted(opened: Callable[..., Page]) 
     assert rows.count() == 4
     assert all("navigation" in rows.nth(number).inner_text() for number in range(4))
     assert "50.0 % of 40 episodes succeeded; most others: loop" in page.inner_text("header")
+
+
+def test_the_page_of_what_moved_can_be_read(opened: Callable[..., Page]) -> None:
+    page = opened(stage_changes_page(changes()), 390, "light")
+    readable(page, 390)
+    assert page.locator("figure[data-plot]").count() == 4
+    assert "moved: navigation: mode loop +30.0 points" in page.inner_text("header")
+    assert "+30.0" in page.locator("#stages-and-failure-modes tbody").inner_text()
 
 
 def test_the_page_of_what_was_seen_can_be_read(opened: Callable[..., Page]) -> None:
