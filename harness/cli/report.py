@@ -88,29 +88,30 @@ def report(
             "--seen": seen, "--training-data": training_data,
         }  # fmt: skip
         return _report_probe(file, format, [name for name, each in others.items() if each])
-    if stages and seen:
-        from harness.core import UserError
-
-        raise UserError("--stages and --seen print reports of their own: leave one of them out")
+    if stages or seen:
+        beside = {"--floor": floor, "--expert": expert, "--training-data": training_data}
+        given = {
+            "--against": against,
+            "--baseline": baseline,
+            "--figure": figure,
+            "--ask-cost": ask_cost,
+            **({} if seen else beside),
+        }
+        _refuse_beside(
+            " and ".join(["--stages"] * stages + ["--seen"] * seen),
+            format if stages and seen else "",
+            [name for name, each in given.items() if each is not None],
+        )
     if stages:
         from harness.cli.stages import report_stages
-        from harness.core import UserError
 
-        if any(each is not None for each in (against, baseline, floor, expert, figure, ask_cost)):
-            raise UserError(
-                "--stages prints a report of its own: leave --against, --baseline, --floor, "
-                "--expert, --figure and --ask-cost out"
-            )
-        return report_stages(run, format, trust=trust, full=full)
+        code = report_stages(run, format, trust=trust, full=full)
+        if not seen:
+            return code
+        print_out("")
     if seen:
         from harness.cli.seen import report_seen
-        from harness.core import UserError
 
-        if any(each is not None for each in (against, baseline, figure, ask_cost)):
-            raise UserError(
-                "--seen prints a report of its own: leave --against, --baseline, --figure and "
-                "--ask-cost out"
-            )
         controls = [*([] if expert is None else [expert]), *(floor or ())]
         return report_seen(run, format, training_data, controls, trust=trust, full=full)
     if training_data is not None:
@@ -136,6 +137,19 @@ def report(
         found = load_report(run, floors=floor or ())
         print_out(render_published(found, against, format, full=full, width=terminal_width()))
     return DONE
+
+
+def _refuse_beside(asked: str, format: str, others: Sequence[str]) -> None:
+    """Raises UserError where reports of their own are asked for with options of another one.
+
+    format: that of two reports; empty for one.
+    """
+    from harness.core import UserError
+
+    if others:
+        raise UserError(f"{asked} prints no other report: leave {', '.join(others)} out")
+    if format not in ("", "text", "markdown", "latex"):
+        raise UserError(f"{asked} print {format} one at a time: leave one of them out")
 
 
 def _probe_of(path: Path) -> Path | None:

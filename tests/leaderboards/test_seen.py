@@ -271,7 +271,7 @@ def test_it_is_refused_before_anything_is_played(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="goes with --seen"):
         report(tmp_path, training_data=tmp_path)
     with pytest.raises(UserError, match="leave one of them out"):
-        report(tmp_path, stages=True, seen=True)
+        report(tmp_path, "json", stages=True, seen=True)
 
 
 def test_an_agent_may_say_it_by_itself(tmp_path: Path) -> None:

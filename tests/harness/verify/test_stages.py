@@ -255,6 +255,13 @@ def test_a_stranger_s_adapter_is_not_imported(
         report_stages(runs["corner"], "csv", trust=True, full=False)
     with pytest.raises(UserError, match="leave --against"):
         report(runs["corner"], against="gea", stages=True)
+    with pytest.raises(UserError, match="--stages prints no other report: leave --training-data"):
+        report(runs["corner"], stages=True, training_data=runs["corner"])
+    with pytest.raises(UserError, match="print html one at a time"):
+        report(runs["corner"], "html", stages=True, seen=True)
+    assert report(runs["corner"], stages=True, seen=True, trust=True) == 0
+    both = capsys.readouterr().out
+    assert both.index("FAILURE MODES") < both.index("what it was trained on: unknown")
     names = str(runs["good"]), str(runs["corner"])
     with pytest.raises(UserError, match="leave --robustness"):
         compare(*names, robustness=True, stages=True)
