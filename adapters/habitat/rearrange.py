@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 import numpy as np
 
 from adapters._gl_strings import current_renderer
+from adapters._reached import Reached
+from adapters.habitat import stages
 from adapters.habitat.adapter import GUIDE
+from adapters.habitat.skill_rules import Seen
 from harness.core import Adapter, Box, Brief, Case, Field, Missing, Task, TimeStep, UserError
 from harness.core.layout import UNKNOWN
 
@@ -86,6 +89,14 @@ class HabitatRearrangeAdapter(Adapter):
                     return Missing(f"there is no {path.absolute()}", remedy)
         return absent
 
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return stages.SKILLS.get(str(task.params.get("skill")), ())
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return stages.LAB_MODES.get(str(task.params.get("skill")), ())
+
     def __init__(self, task: Task) -> None:
         skill = task.params.get("skill")
         if skill not in SKILLS:
@@ -96,6 +107,7 @@ class HabitatRearrangeAdapter(Adapter):
         import habitat_sim
         from habitat.gym import gym_wrapper
 
+        self._skill, self._carried, self._reached = str(skill), False, Reached()
         self._gym, (self._sensor, self._instruction) = gym_wrapper, SKILLS[skill]
         device = 0 if habitat_sim.cuda_enabled else -1  # without CUDA, 0 aborts the process
         self._config = habitat.get_config(
@@ -117,6 +129,7 @@ class HabitatRearrangeAdapter(Adapter):
         env = self._env
         env.seed(case.simulator_seed)
         env.current_episode = env.episodes[case.seed % len(env.episodes)]
+        self._carried, self._reached = False, Reached()
         return self._timestep(env.reset(), 0.0)
 
     def step(self, action: Any) -> TimeStep:
@@ -139,6 +152,22 @@ class HabitatRearrangeAdapter(Adapter):
 
     def renderer_info(self) -> str:
         return f"OpenGL, {current_renderer()}"
+
+    def stage(self) -> int:
+        seen, wanted = self._seen(), stages.lab_target(self._env)
+        self._carried = self._carried or seen.held == wanted
+        return self._reached.note(*stages.with_the_skill(self._skill, seen, wanted))
+
+    def failure_mode(self) -> tuple[str, ...]:
+        wanted = stages.lab_target(self._env)
+        return stages.lab_failed(self._skill, self._seen(), wanted, self._carried)
+
+    def _seen(self) -> Seen:
+        return stages.lab_seen(self._env, self._skill, self._env.get_metrics())
+
+    def factors(self, case: Case) -> dict[str, str]:
+        """The home; the instruction names no object."""
+        return {"scene": f"scene {PurePath(self._env.current_episode.scene_id).name}"}
 
     def state(self) -> bytes:
         sim = self._env.sim

@@ -1,20 +1,18 @@
-"""Habitat without the simulator: metrics on known paths, frames, tasks, and a stand-in for its lab.
+"""Habitat without the simulator: metrics on known paths, frames, tasks.
 
-With the simulator: test_habitat_sim.py.
+With the simulator: test_habitat_sim.py. On a stand-in for habitat-lab: test_habitat_lab.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import sys
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from habitatground import OpenGround
 
-from adapters.habitat import HabitatAdapter, HabitatRearrangeAdapter
+from adapters.habitat import HabitatAdapter
 from adapters.habitat.episodes import Episode
 from adapters.habitat.metrics import Way, compass, heading, pointgoal, rotate_back, yaw
 from adapters.habitat.stages import factors_of
@@ -190,120 +188,3 @@ def test_the_scene_of_a_dataset_is_its_file() -> None:
     episode = Episode("7", "/data/gibson/Cantwell.glb", "default", (0.0, 0.0, 0.0),
                       (1.0, 0.0, 0.0, 0.0), np.zeros((1, 3), np.float32), "chair")  # fmt: skip
     assert factors_of(episode) == {"scene": "scene Cantwell.glb", "object": "chair"}
-
-
-class Lab:
-    """A stand-in for habitat-lab 0.3's Env with skills/pick.yaml, whose data is not free to ship.
-
-    Depth is a share of its range; there are three joints; told to grasp, it succeeds.
-    """
-
-    def __init__(self, config: object) -> None:
-        space = SimpleNamespace
-        shapes = {
-            "head_rgb": (4, 6, 3),
-            "head_depth": (4, 6, 1),
-            "joint": (3,),
-            "is_holding": (1,),
-            "relative_resting_position": (3,),
-        }
-        self.observation_space = space(
-            spaces={name: space(shape=shape) for name, shape in shapes.items()}
-        )
-        self.action_space = "the spaces"
-        self.episodes = ["episode 0", "episode 1"]
-        self.seeds: list[int] = []
-        self.held, self.episode_over = False, False
-
-    def seed(self, seed: int) -> None:
-        self.seeds.append(seed)
-
-    def reset(self) -> dict:
-        self.held = self.episode_over = False
-        return self.seen()
-
-    def step(self, action: dict) -> dict:
-        self.held = bool(action["vector"][-1] > 0)
-        self.episode_over = bool(action["vector"][0] == -1)
-        return self.seen()
-
-    def seen(self) -> dict:
-        return {
-            "head_rgb": np.full((4, 6, 3), 7, np.uint8),
-            "head_depth": np.full((4, 6, 1), 0.5, np.float32),
-            "joint": np.arange(3, dtype=np.float32),
-            "is_holding": np.array([self.held], np.float32),
-            "relative_resting_position": np.zeros(3, np.float32),
-            "obj_start_sensor": np.array([1.0, 2.0, 3.0], np.float32),
-        }
-
-    def get_metrics(self) -> dict:
-        return {
-            "pick_success": self.held,
-            "pick_reward": 0.25,
-            "robot_force": {"accum": 3.0},
-            "num_steps": 4,
-            "broken": math.nan,
-        }
-
-    def close(self) -> None:
-        self.episodes = []
-
-
-def test_pick_translates_to_and_from_habitat_lab(monkeypatch: pytest.MonkeyPatch) -> None:
-    space = SimpleNamespace
-    rule = space(
-        slack_reward=-0.005,
-        success_reward=10.0,
-        reward_measure="pick_reward",
-        success_measure="pick_success",
-    )
-    cameras = space(head_depth_sensor=space(min_depth=0.0, max_depth=10.0))
-    config = space(task=rule, simulator=space(agents=space(main_agent=space(sim_sensors=cameras))))
-    asked: list = []
-
-    def get_config(name: str, overrides: list) -> object:
-        asked.extend([name, *overrides])
-        return space(habitat=config)
-
-    wrapper = ModuleType("habitat.gym.gym_wrapper")
-    wrapper.create_action_space = lambda spaces: space(
-        low=np.array([-1.0, -2.0]), high=np.array([1.0, 2.0])
-    )
-    wrapper.continuous_vector_action_to_hab_dict = lambda spaces, box, vector: {"vector": vector}
-    lab, gym, simulator = (
-        ModuleType("habitat"),
-        ModuleType("habitat.gym"),
-        ModuleType("habitat_sim"),
-    )
-    lab.get_config, lab.Env, gym.gym_wrapper, simulator.cuda_enabled = (
-        get_config,
-        Lab,
-        wrapper,
-        False,
-    )
-    for module in (lab, gym, wrapper, simulator):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-
-    task = TASKS["habitat-rearrange/pick"]
-    adapter = HabitatRearrangeAdapter(task)
-    assert asked[0] == "benchmark/rearrange/skills/pick.yaml"
-    assert "habitat.simulator.habitat_sim_v0.gpu_device_id=-1" in asked
-    first = adapter.reset(Case(task, 3))
-    lab_env = adapter._env
-    assert (lab_env.current_episode, lab_env.seeds) == ("episode 1", [Case(task, 3).simulator_seed])
-    for name, spec in adapter.brief.observation.items():
-        assert spec.problem(first.observation[name]) is None, name
-    assert (first.observation["depth"] == 5.0).all(), "in metres"
-    assert first.observation["state_target"].tolist() == [1.0, 2.0, 3.0]
-    assert (first.success, first.terminated) == (False, False)
-    grasped = adapter.step(np.array([0.0, 2.0], np.float32))
-    assert (grasped.success, grasped.terminated, grasped.reward) == (
-        True,
-        False,
-        pytest.approx(0.25 - 0.005 + 10.0),
-    )
-    assert grasped.metrics == {"pick_success": 1.0, "pick_reward": 0.25, "num_steps": 4.0}
-    failed = adapter.step(np.array([-1.0, -2.0], np.float32))
-    assert (failed.success, failed.terminated) == (False, True)
-    adapter.close()
