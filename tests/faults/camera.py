@@ -1,6 +1,6 @@
 """Is the camera named that an agent asks for and does not use, and are healthy ones left alone?
 
-    python tests/faults/camera.py [--simulated 5000] [--runs 100] [--episodes 20]
+    python tests/faults/camera.py [--simulated 5000] [--runs 100] [--episodes 20] [--agents ...]
 
 First losses that are known, simulated: how often the interval covers them, and what is said of an
 agent that acts otherwise in a share of its plays. Then `--runs` real probes of each agent of
@@ -117,10 +117,11 @@ def probed(agent: str, episodes: int, seed: int, folder: Path) -> Sequence[Modal
     return compare_modalities(whole, runs).modalities
 
 
-def real(runs: int, episodes: int) -> list[list[object]]:
+def real(agents: Sequence[str], runs: int, episodes: int) -> list[list[object]]:
     """Agent, camera, true loss, in how many intervals it is, and how often what is said of it."""
     rows: list[list[object]] = []
-    for agent, unused in UNUSED.items():
+    for agent in agents:
+        unused = UNUSED[agent]
         found: dict[str, list[ModalityRow]] = {view: [] for view in VIEWS}
         for run in range(runs):
             with tempfile.TemporaryDirectory() as folder:
@@ -144,6 +145,7 @@ def main() -> None:
     parser.add_argument("--simulated", type=int, default=5000)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--episodes", type=int, default=20)
+    parser.add_argument("--agents", nargs="+", choices=UNUSED, default=[*UNUSED])
     given = parser.parse_args()
     words = ["uses", "does not use", "needs little", "cannot tell"]
     if given.simulated:
@@ -158,7 +160,9 @@ def main() -> None:
         print(tabulate(said(given.simulated), head, "github", floatfmt=".3f"))
     if given.runs:
         head = ["agent", "camera", "true loss, points", "in the interval", *words]
-        print(tabulate(real(given.runs, given.episodes), head, "github", floatfmt=".1f"))
+        print(
+            tabulate(real(given.agents, given.runs, given.episodes), head, "github", floatfmt=".1f")
+        )
 
 
 if __name__ == "__main__":
