@@ -42,8 +42,9 @@ def imitated(
         _named("--teacher", teacher)
         record["teacher"] = _written(teacher)
     # In a mapping: the files of a path that is itself an argument count to the agent's identity.
+    kind = "Recorder" if teacher is None else "TaughtRecorder"
     return AgentSpec(
-        "oracle", "harness.demos.recorder:Recorder", {"record": record, "views": recorded}
+        "oracle", f"harness.demos.recorder:{kind}", {"record": record, "views": recorded}
     )
 
 

@@ -22,7 +22,7 @@ from harness.demos.columns import (
 )  # fmt: skip
 from harness.records.identity import AgentSpec
 
-__all__ = ["EpisodeRecording", "Recorder"]
+__all__ = ["EpisodeRecording", "Recorder", "TaughtRecorder"]
 
 STRETCH, SHARE = 25, 0.5
 """Steps of an episode after which it is drawn anew who acts, and the share of the other agent's."""
@@ -141,6 +141,12 @@ class Recorder(Agent):
             recording = self._recordings.pop(name, None)
             if recording is not None:
                 recording.write(self._folder / f"{name}.parquet")
+
+
+class TaughtRecorder(Recorder):
+    """A Recorder with a teacher: it needs no expert, so a task without one is not left out."""
+
+    reads: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True)

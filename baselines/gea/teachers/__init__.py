@@ -1,0 +1,10 @@
+"""Scripted players of games, to be imitated where a task has no expert.
+
+`bench demos --teacher baselines.gea.teachers:Pong` records what they do (docs/demos.md). Those that
+read a console's memory are privileged; who learns from them sees the pictures alone.
+"""
+
+from baselines.gea.teachers.atari import Freeway, Pong
+from baselines.gea.teachers.procgen import BigFish, CoinRun
+
+__all__ = ["BigFish", "CoinRun", "Freeway", "Pong"]
