@@ -42,7 +42,7 @@ RATE = 1e-3
 """The learning rate, instead of the configuration's, which is SFT's."""
 WARMUP = 0.05
 STEPS, BATCH = 3000, 64
-ALONE = 0.6
+ALONE = 0.7
 """Share of the updates, at first, in which the eyes learn without the rest of the model."""
 OTHERS = 256
 """Pictures of maps and scenes in an update."""
