@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import toys
 from conftest import Run
@@ -14,6 +15,7 @@ from harness.core import UI, Box, Brief, Elements, UserError
 from harness.core.reads import ENTRY, as_optional, is_optional, view_of
 from harness.play.environments import ViewNotOffered, narrow
 from harness.play.runner import RunOptions
+from harness.policies.serving.stock import KeysAsViews, StockEpisode
 from harness.testing import check_agent
 from harness.verify import replay
 from harness.verify.knowledge import Knowledge
@@ -90,3 +92,11 @@ def test_an_entry_that_is_none_is_refused() -> None:
     kind = type("Wrong", (toys.GoodAgent,), {"reads": ("image?unless dom", "state")})
     with pytest.raises((UserError, AssertionError), match="reads must be a tuple of names"):
         check_agent(kind, [toys.toy_task()], steps=1)
+
+
+def test_a_served_agent_is_shown_the_same_of_what_a_client_sends() -> None:
+    pixels, page = np.zeros((8, 8, 3), np.uint8), "a page"
+    episode = StockEpisode("one", KeysAsViews(2, -1, 1), ("image? unless dom", "dom?"))
+    assert set(episode.turn({"image": pixels, "dom": page}).observation) == {"dom"}
+    episode = StockEpisode("two", KeysAsViews(2, -1, 1), ("image? unless dom", "dom?"))
+    assert set(episode.turn({"image": pixels}).observation) == {"image"}
