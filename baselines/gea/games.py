@@ -7,9 +7,9 @@ loss is the sum of
 
     the cross-entropy of the teacher's answers, among those that the grammar allows
     the same for a layer that names the action straight from what the eyes see: it is not kept
-    the cross-entropy of whether a picture is of a game, against frames of maps and scenes
 
-The first of them costs more than the others together, so it is left out at first.
+The first one costs more than the second, so it is left out at first. At the end, games are set
+apart from frames of maps and scenes, by the mean colours of places, which costs next to nothing.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ WARMUP = 0.05
 STEPS, BATCH = 3000, 64
 ALONE = 0.7
 """Share of the updates, at first, in which the eyes learn without the rest of the model."""
-OTHERS = 256
-"""Pictures of maps and scenes in an update."""
+APART, SHOWN, AT_ONCE, APART_RATE = 4000, 6000, 256, 2e-3
+"""Updates that set games apart, pictures of games that they draw from, and those of each kind in
+one of them."""
 BRIGHTER = 0.2
-"""By how much brightness varies where a game is told from what is none."""
+"""By how much brightness varies there."""
 EPISODES = "episodes.parquet"
 
 
@@ -103,7 +104,8 @@ def games(job: Job, say: Callable[[str], None]) -> None:
         learner.checkpoint()
     learner.checkpoint(now=True)
     metrics.close()
-    say("held apart by " + loss.margins(stream(job.seed, "margins")))
+    torch.manual_seed(job.seed)
+    say("games are set apart: " + loss.set_apart(stream(job.seed, "apart")))
     for weight in policy.parameters():
         weight.requires_grad_(True)
     policy.save(job.out / FILE)
@@ -148,7 +150,6 @@ class GameLoss(nn.Module):
         named = self.told(features).float()
         parts = {
             "named": F.cross_entropy(named, labels),
-            "game": self._told_apart(stacks[:, -3:], rng),
             "right": (named.argmax(1) == labels).float().mean(),
         }
         if through:
@@ -192,27 +193,25 @@ class GameLoss(nn.Module):
         loss = F.cross_entropy(among, wanted, reduction="sum") / len(answers)
         return loss, (among.argmax(1) == wanted).float().mean()
 
-    def _told_apart(self, pictures: Tensor, rng: np.random.Generator) -> Tensor:
-        drawn = self._others[rng.integers(self.count, size=OTHERS)].to(pictures.device)
-        logits = [
-            self.eyes.game_logit(_brighter(each, rng)).float()
-            for each in (colours(pictures), drawn)
-        ]
-        return torch.stack(
-            [
-                F.binary_cross_entropy_with_logits(each, torch.full_like(each, float(game)))
-                for each, game in zip(logits, (True, False))
-            ]
-        ).mean()
-
-    @torch.no_grad()
-    def margins(self, rng: np.random.Generator) -> str:
-        """The logits of a game, of 1,000 pictures of games and of all that are of none."""
+    def set_apart(self, rng: np.random.Generator) -> str:
+        """Learn what is a game, and say what the logits are of games and of all that is none."""
         where = self.told.weight.device
-        shown = torch.stack([_stack(each)[-3:] for each in self.games.draw(rng, 1000)]).to(where)
-        ours = self.eyes.is_game(shown).min()
-        others = self.eyes.game_logit(self._others.to(where)).max()
-        return f"logits: games {ours:.1f} or more, others {others:.1f} or less"
+        drawn = self.games.draw(rng, SHOWN)
+        shown = torch.cat([colours(_stack(each)[None, -3:]) for each in drawn])
+        kinds = [shown.to(where), self._others.to(where)]
+        wanted = torch.tensor([1.0, 0.0], device=where).repeat_interleave(AT_ONCE)
+        optimizer = torch.optim.AdamW(self.eyes.kind.parameters(), lr=APART_RATE)
+        for step in range(APART):
+            for group in optimizer.param_groups:
+                group["lr"] = APART_RATE * cosine_schedule(step, APART, WARMUP)
+            some = torch.cat([each[rng.integers(len(each), size=AT_ONCE)] for each in kinds])
+            logits = self.eyes.game_logit(_brighter(some, rng))
+            optimizer.zero_grad()
+            torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, wanted))
+            optimizer.step()
+        with torch.no_grad():
+            ours, others = (self.eyes.game_logit(each) for each in kinds)
+        return f"logits {ours.min():.1f} or more, those of others {others.max():.1f} or less"
 
     def _choices(self, spec: ActionSpec, answer: tuple[int, ...]) -> list[np.ndarray | None]:
         """For each token of an answer, the ids it was chosen from; None where it is the only one.
