@@ -37,11 +37,14 @@ __all__ = ["Frames", "place_in", "read_frames", "record_frames"]
 
 SEED_SET = 20
 """Of the sets of training seeds, so that no other training here plays the same episodes."""
-EVERY, EVERY_OF_MAPS = 10, 2
+EVERY, EVERY_OF_MAPS = (10, 25, 60), 2
 """Steps from one frame of an episode to the next; a map is drawn fast, and its episodes are short.
 
-Where things stand differs between the episodes of a scene, so there many episodes are played.
+Of a scene, one of these is chosen for each episode.
 """
+MOST_OF_A_SCENE = 4
+"""Frames of one episode: where things stand differs between episodes, and a reset takes less time
+than a picture."""
 CLOSE = 6.0
 """Largest mean difference of colours, of 255, at which two drawings are the same."""
 NOISE = (0.0, 0.1, 0.3)
@@ -168,7 +171,7 @@ def _episode(
     seen, executed = env.reset(case), None
     noise = NOISE[int(rng.integers(len(NOISE)))]
     is_map = PARTIAL in env.brief.observation
-    every = EVERY_OF_MAPS if is_map else EVERY
+    every = EVERY_OF_MAPS if is_map else EVERY[int(rng.integers(len(EVERY)))]
     wanted = int(rng.integers(every))
     rows = []
     repeated, left = None, 0
@@ -176,6 +179,8 @@ def _episode(
         if step % every == wanted:
             row, side = _frame(env, seen, config, side)
             rows.append(row)
+            if not is_map and len(rows) == MOST_OF_A_SCENE:
+                break
         action = env.expert(executed)
         if action is None:
             break

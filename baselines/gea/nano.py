@@ -42,7 +42,7 @@ class Nano(Backbone):
         self.reader: PictureReader | None = None
         self.vision: PictureEncoder | None = None
         if config.vision == "reader":
-            self.reader = PictureReader(config.pixels, config.width, config.games)
+            self.reader = PictureReader(config.pixels, config.width, config.numbers, config.games)
             return
         if config.vision == "residual":
             self.vision = PictureEncoder(config.pixels, config.width)
@@ -132,7 +132,8 @@ class Nano(Backbone):
                 rows[number] = torch.cat([grid, row[None]])
         scenes = [number for number, is_map in enumerate(maps) if not is_map]
         if scenes:
-            for number, row in zip(scenes, reader.row(pictures[scenes])):
+            told = reader.scene(pictures[scenes]).detach().cpu().numpy()
+            for number, row in zip(scenes, self.number_encoder(list(told), self.device)):
                 rows[number] = row[None]
         return rows
 

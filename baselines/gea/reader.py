@@ -2,7 +2,7 @@
 
 It says of a picture what the model used to be told, and the model's own encoders make rows of it: a
 map seen from above becomes the grid that its agent sees and the agent's direction; any other
-picture becomes the one row that the simulator's numbers used to be. The stage `see` trains it
+picture becomes the numbers that a simulator tells. The stage `see` trains it
 (baselines/gea/see.py).
 
 The names of modules and parameters are those of the tensors in model.safetensors.
@@ -19,7 +19,18 @@ from torch.nn import functional as F
 from baselines.gea.game_eyes import GameEyes
 from baselines.learning.views import CODES
 
-__all__ = ["CHANNELS", "DIRECTIONS", "SCENE", "THINGS", "Glance", "PictureReader", "Scene"]
+__all__ = [
+    "CHANNELS",
+    "CLOSE",
+    "DIRECTIONS",
+    "PLACE",
+    "SCENE",
+    "THINGS",
+    "Glance",
+    "PictureReader",
+    "Scene",
+    "squares_around",
+]
 
 CELLS, CHANNELS = 7, 3
 """Cells per side of what an agent on a map sees, and codes of a cell."""
@@ -33,8 +44,12 @@ THINGS = 3
 DOUBT = 15.0
 """Taken from the logit of a map: a scene that is read as a map is nonsense. After the training of
 `gea`, before it was taken, maps had 32 to 123 and scenes -28 to 5."""
-SCENE = 256
+SCENE = 384
 """Features of a scene."""
+PLACE = 6
+"""Pixels per side of a place in a scene."""
+CLOSE, DETAILS = 32, 40
+"""Pixels per side of the square around a thing that is looked at again, and what is kept of it."""
 GROUPS = 8
 """Of the normalisation, which looks at one picture alone: an answer depends on no other one."""
 
@@ -56,17 +71,20 @@ class Glance:
 
 
 class PictureReader(nn.Module):
-    """Reads pictures of `pixels` x `pixels` into rows of `width` channels.
+    """Reads pictures of `pixels` x `pixels`: what they show, or rows of `width` channels.
 
     Of a map it finds the agent first, then looks closely: the square of cells ahead of the agent is
     cut out and turned so that the agent looks up (as spatial transformers do, arXiv 1506.02025),
     and each cell of the glimpse is read. Of other pictures, it finds where the hand, an object and
     the goal are, and other points, by spatial softmax (arXiv 1504.00702); from these, from what is
-    seen there and from coarse features, one row is made.
+    seen there and from coarse features, it tells the numbers of the scene.
     """
 
-    def __init__(self, pixels: int, width: int, games: bool = False) -> None:
-        """`games`: whether it also reads pictures of games, by eyes of their own."""
+    def __init__(self, pixels: int, width: int, numbers: int, games: bool = False) -> None:
+        """`numbers`: how many numbers of a step the model can read.
+
+        `games`: whether it also reads pictures of games, by eyes of their own.
+        """
         super().__init__()
         self.look = nn.Sequential(
             nn.Conv2d(3, 24, 7, stride=4, padding=3), nn.GELU(),
@@ -81,7 +99,7 @@ class PictureReader(nn.Module):
             nn.Conv2d(64, 64, 3, padding=1), nn.GELU(),
             nn.Conv2d(64, CHANNELS * CODES, 1),
         )  # fmt: skip
-        self.scene = Scene(width)
+        self.scene = Scene(numbers)
         self.game = GameEyes(width) if games else None
 
     def glance(self, pictures: Tensor) -> Glance:
@@ -115,11 +133,6 @@ class PictureReader(nn.Module):
         side = glance.sides[:, 1:].argmax(1, keepdim=True) + 1
         return torch.cat([(middle + offset) / count, 1 / side], 1), directions
 
-    def row(self, pictures: Tensor) -> Tensor:
-        """(N, width): what stands for the numbers of a scene."""
-        row: Tensor = self.scene(pictures)
-        return row
-
 
 def glimpse(pictures: Tensor, pose: Tensor, directions: Tensor) -> Tensor:
     """(N, 3, CELLS * PATCH, CELLS * PATCH): the cells ahead of the agent, which looks up.
@@ -140,13 +153,15 @@ def glimpse(pictures: Tensor, pose: Tensor, directions: Tensor) -> Tensor:
 
 
 class Scene(nn.Module):
-    """One row of a picture, made of where the things are that matter, and of what is there.
+    """The numbers of a picture, told by where the things are that matter, and by what is there.
 
     Places have 6 pixels. Where a thing is, is the mean of all places, each as likely as it is to be
-    there; so it is known to less than a place. What is there is read by the same weights.
+    there; so it is known to less than a place. What is there is read by the same weights, and once
+    more from the square of pixels around it: how large a thing is tells how far away it is.
     """
 
-    def __init__(self, width: int, points: int = 32, coarse: int = 6) -> None:
+    def __init__(self, numbers: int, points: int = 32, coarse: int = 6) -> None:
+        """`numbers`: how many there can be; `present` marks those that were learned."""
         super().__init__()
         self.fine = nn.Sequential(
             nn.Conv2d(3, 32, 5, stride=3, padding=1), nn.GELU(),
@@ -163,11 +178,18 @@ class Scene(nn.Module):
         self.squeeze = nn.Sequential(
             nn.Conv2d(128, 16, 1), nn.GELU(), nn.AdaptiveAvgPool2d(coarse)
         )  # fmt: skip
+        self.close = nn.Sequential(
+            nn.Conv2d(3, 24, 3, stride=2, padding=1), nn.GELU(),
+            nn.Conv2d(24, 32, 3, stride=2, padding=1), nn.GELU(), nn.Flatten(),
+            nn.Linear(32 * (CLOSE // 4) ** 2, DETAILS), nn.GELU(),
+        )  # fmt: skip
+        found = THINGS * (2 + 64) + 2 * points + 16 * coarse**2
         self.mix = nn.Sequential(
-            nn.Linear(THINGS * (2 + 64) + 2 * points + 16 * coarse**2, SCENE), nn.GELU(),
+            nn.Linear(found + THINGS * DETAILS, SCENE), nn.GELU(),
             nn.Linear(SCENE, SCENE), nn.GELU(),
         )  # fmt: skip
-        self.out = nn.Linear(SCENE, width)
+        self.numbers = nn.Linear(SCENE, numbers)
+        self.present = nn.Parameter(torch.zeros(numbers))
 
     def parts(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """((N, P), (N, THINGS, H, W)), from (N, 3, pixels, pixels).
@@ -193,11 +215,34 @@ class Scene(nn.Module):
     def features(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """((N, SCENE), (N, THINGS, H, W)): what is made of the parts, and the second as there."""
         parts, places = self.parts(pictures)
-        return self.mix(parts), places
+        details = self.details(squares_around(pictures, parts[:, : 2 * THINGS]))
+        return self.mix(torch.cat([parts, details], 1)), places
+
+    def details(self, squares: Tensor) -> Tensor:
+        """(N, THINGS * DETAILS): what (N, THINGS, 3, CLOSE, CLOSE) show."""
+        details: Tensor = self.close(squares.flatten(0, 1))
+        return details.unflatten(0, (-1, THINGS)).flatten(1)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        row: Tensor = self.out(self.features(pictures)[0])
-        return row
+        """(N, n): the numbers, as the model reads them where it is told them."""
+        numbers: Tensor = self.numbers(self.features(pictures)[0])[:, self.present > 0]
+        return numbers
+
+
+def squares_around(pictures: Tensor, points: Tensor) -> Tensor:
+    """(N, C, 3, CLOSE, CLOSE): the pixels around each of C points, black outside of the picture.
+
+    `points`: (N, 2 C), as `_points` makes them. Nothing is learned of where to cut.
+    """
+    side = pictures.shape[-1]
+    # The middles of the outermost places are at -1 and 1; for `grid_sample`, the picture's edges.
+    middles = points.detach().float().unflatten(1, (2, -1)).mT * (1 - PLACE / side)
+    steps = (torch.arange(CLOSE, device=pictures.device) + 0.5 - CLOSE / 2) * (2 / side)
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    where = middles.flatten(0, 1)[:, None, None] + torch.stack([x, y], -1)
+    count = middles.shape[1]
+    whole = (pictures.float() + 1).repeat_interleave(count, 0)
+    return F.grid_sample(whole, where, align_corners=False).unflatten(0, (-1, count)) - 1
 
 
 def _points(maps: Tensor) -> Tensor:

@@ -4,10 +4,9 @@ Learning by cheating (Chen et al. 2020, arXiv 1912.12294): a model that was told
 learned how to act; what it was told becomes labels for one that sees. Only the encoder of pictures
 learns (baselines/gea/reader.py), by the loss of baselines/gea/seeing_loss.py.
 
-A row rather than the numbers is what is learned of scenes, because under uncertainty the mean of
-rows is not the row of the mean: the encoder of numbers has sines of high frequencies. At the end,
-how a row is made of what the eyes found is refined (baselines/gea/refine.py). The privileged
-numbers are used in training only.
+Of scenes, the numbers are learned, of which the model's own encoder makes the row: no gradient goes
+through that encoder, whose sines of high frequencies would lead it nowhere. At the end, what the
+numbers are is refined (baselines/gea/refine.py). The privileged numbers are used in training only.
 
 Where no map is among the frames, only the part that reads scenes learns, so that what the model
 does on maps stays the same.
@@ -116,6 +115,7 @@ def see(job: Job, say: Callable[[str], None]) -> None:
     if "scenes" in kinds:
         torch.manual_seed(job.seed)
         refine(loss, kinds["scenes"].learned(), stream(job.seed, "refine"), say)
+        loss.tell()
     for name, each in kinds.items():
         say(f"on held-out {name}: " + _measured(backbone, loss, each))
     for weight in policy.parameters():

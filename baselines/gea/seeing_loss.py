@@ -6,8 +6,7 @@ It is the sum of
     and each code of each cell that the agent sees
     the squared error of where in its place the agent is
     the divergence of where the hand, an object and the goal are seen in other pictures
-    the squared error of the row of other pictures, against the row that the model's encoder makes
-    of the numbers, in units of their variance; and the error of the numbers themselves
+    the error of the numbers that they tell, in units of how much these vary within a task
 """
 
 from __future__ import annotations
@@ -43,25 +42,20 @@ class SeeingLoss(nn.Module):
     """float32 (n,): of the numbers of scenes."""
 
     def __init__(self, backbone: Nano, frames: Sequence[Frames]) -> None:
-        """`frames`: whose numbers and rows tell in what units errors are measured."""
+        """`frames`: whose numbers say in what units errors are measured."""
         super().__init__()
         assert backbone.reader is not None
         self.reader: PictureReader = backbone.reader
-        self._encoder = [backbone.number_encoder]  # in a list: it does not learn
         scenes = [each for each in frames if each.cells.ndim != 4]
         self._size = min((each.numbers.shape[1] for each in scenes), default=0)
         self.told = nn.Linear(SCENE, max(1, self._size))
-        """Predicts the numbers from the features of a scene; it is not saved with the weights."""
-        mean, std, variance = np.zeros(self._size), np.ones(self._size), 1.0
+        """The numbers, standardised, from features of a scene; `tell` gives them to the reader."""
+        mean, std = np.zeros(self._size), np.ones(self._size)
         if scenes:
             # What varies within a task has to be seen, not what tells tasks apart.
             numbers = [each.numbers[:, : self._size] for each in scenes]
             mean = np.mean([each.mean(0) for each in numbers], 0)
             std = np.sqrt(np.mean([each.var(0) for each in numbers], 0)).clip(LEAST)
-            variance = float(
-                np.mean([self.wanted(each.numbers).var(0).mean().item() for each in scenes])
-            )
-        self.row_variance = max(variance, 1e-6)
         for name, part in (("number_mean", mean), ("number_std", std)):
             self.register_buffer(name, torch.as_tensor(part, dtype=torch.float32), persistent=False)
 
@@ -116,9 +110,7 @@ class SeeingLoss(nn.Module):
 
     def _of_scenes(self, frames: Frames, pictures: Tensor) -> dict[str, Tensor]:
         features, places = self.reader.scene.features(pictures)
-        rows = self.reader.scene.out(features).float()
         losses = {
-            "row": ((rows - self.wanted(frames.numbers)) ** 2).mean() / self.row_variance,
             # Not squared: what tells tasks apart is large in these units.
             "numbers": F.smooth_l1_loss(
                 self.told(features).float()[:, : self._size], self.standardised(frames.numbers)
@@ -140,12 +132,12 @@ class SeeingLoss(nn.Module):
         return (told - self.number_mean) / self.number_std
 
     @torch.no_grad()
-    def wanted(self, numbers: np.ndarray) -> Tensor:
-        """(N, width): the rows that the model made of these numbers."""
-        where = next(self._encoder[0].parameters()).device
-        with torch.autocast(where.type, enabled=False):
-            rows: Tensor = self._encoder[0](list(numbers), where)
-        return rows
+    def tell(self) -> None:
+        """Make the reader tell numbers as `told` does, in their own units."""
+        scene = self.reader.scene
+        scene.present.zero_()[: self._size] = 1
+        scene.numbers.weight[: self._size] = self.told.weight * self.number_std[:, None]
+        scene.numbers.bias[: self._size] = self.told.bias * self.number_std + self.number_mean
 
 
 def spread(points: Tensor, count: int) -> Tensor:

@@ -16,11 +16,12 @@ from toysuite import QUICK
 from baselines.gea.agent import GEA, SHIPPED
 from baselines.gea.config import Config
 from baselines.gea.frames import Frames, place_in, read_frames
+from baselines.gea.nano import Nano
 from baselines.gea.policy import Policy
 from baselines.gea.prompt import step_inputs
-from baselines.gea.reader import glimpse
+from baselines.gea.reader import CLOSE, PLACE, glimpse, squares_around
 from baselines.gea.see import BATCHES, student
-from baselines.gea.seeing_loss import spread, turned
+from baselines.gea.seeing_loss import SeeingLoss, spread, turned
 from baselines.gea.train import Job, configuration, train
 from harness.core import Box, Brief, Discrete, Elements, UserError
 from harness.records.catalogue import find_suites, select_tasks
@@ -128,7 +129,7 @@ def test_the_student_learns_to_see_and_reads_pictures_only(seeing: tuple[Path, l
     assert last < first / 2
     assert "of cells read" in said[-1]
     views, _ = GEA.declares({"weights": str(out / "model")})
-    assert set(views) == {"image?", "text?", "dom?", "admissible?"}
+    assert set(views) == {"image? unless dom", "text?", "dom?", "admissible?"}
     # Only the eyes are new: the rest is the other model's.
     before, after = Policy.load(SHIPPED / "gea-state"), Policy.load(out / "model")
     kept = dict(before.named_parameters())
@@ -173,11 +174,56 @@ def test_of_a_page_the_elements_are_read_and_not_the_picture() -> None:
     assert images(dataclasses.replace(brief, observation=views), seen) == 1
 
 
-def test_other_pictures_become_the_row_of_the_numbers(
+def test_what_is_around_a_point_is_cut_out() -> None:
+    side, x, y = 60, 37, 22
+    picture = -torch.ones(1, 3, side, side)
+    picture[:, :, y - 1 : y + 1, x - 1 : x + 1] = 1
+    count = side // PLACE
+    # The middles of the outermost places are at -1 and 1.
+    point = [(each / PLACE - 0.5) / (count - 1) * 2 - 1 for each in (x, y)]
+    (square,) = squares_around(picture, torch.tensor([[point[0], 1.0, point[1], 1.0]]))
+    expected = -torch.ones(CLOSE, CLOSE)
+    middle = CLOSE // 2
+    expected[middle - 1 : middle + 1, middle - 1 : middle + 1] = 1
+    torch.testing.assert_close(square[0], expected.expand(3, -1, -1), atol=1e-4, rtol=0)
+    assert (square[1] == -1).all()  # a corner, of which three quarters lie outside of the picture
+
+
+def test_the_reader_tells_numbers_in_their_own_units(nano: Path) -> None:
+    config = student(Config.load(nano))
+    policy = Policy.new(dataclasses.replace(config, pixels=48), nano)
+    backbone = policy.backbone
+    assert isinstance(backbone, Nano)
+    rng = np.random.default_rng(0)
+    nowhere = np.full((6, 3, 2), np.nan, np.float32)
+    frames = Frames(
+        "t",
+        rng.integers(0, 255, (6, 48, 48, 3), dtype=np.uint8),
+        np.zeros((6, 0), np.uint8),
+        (rng.normal(3, [[0.5, 20.0]], (6, 2))).astype(np.float32),
+        nowhere[:, :, 0],
+        nowhere,
+    )
+    loss = SeeingLoss(backbone, [frames])
+    scene = loss.reader.scene
+    pictures = torch.as_tensor(frames.pictures).movedim(-1, 1) / 127.5 - 1
+    with torch.no_grad():
+        assert scene(pictures).shape == (6, 0)
+        loss.tell()
+        told = scene(pictures)
+        standard = loss.told(scene.features(pictures)[0])
+    torch.testing.assert_close(loss.standardised(told.numpy()), standard, atol=1e-4, rtol=1e-4)
+    row = backbone.encode_images([frames.pictures[2]])[0][0]
+    wanted = backbone.number_encoder([told[2].numpy()], backbone.device)
+    torch.testing.assert_close(row, wanted, atol=1e-3, rtol=0)
+
+
+def test_other_pictures_become_the_numbers_of_a_scene(
     nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(BATCHES, "scenes", 4)
     monkeypatch.setattr("baselines.gea.refine.STEPS", 60)
+    monkeypatch.setattr("baselines.gea.refine.BATCH", 16)
     said: list[str] = []
     job = Job((), tmp_path / "frames", NANO, steps=20, init=nano, threads=1)
     toy = dataclasses.replace(toys.toy_task(size=4), max_steps=9)
@@ -190,9 +236,7 @@ def test_other_pictures_become_the_row_of_the_numbers(
     learns = dataclasses.replace(job, data=(job.out,), out=tmp_path / "m")
     train("see", learns, said.append)
     first, last = (
-        float(line.split("row ")[1].split()[0])
-        for line in said
-        if "step 1/" in line or "step 20/" in line
+        float(line.split("numbers ")[1].split()[0]) for line in said if line.startswith("refined ")
     )
     assert last < first
     # The same command again, which finds another configuration in the folder, has nothing to do.

@@ -33,7 +33,7 @@ MIB = 1 << 20
 
 def test_small_and_never_a_pickle() -> None:
     files = [file for file in SHIPPED.rglob("*") if file.is_file()]
-    assert sum(file.stat().st_size for file in files) < 30 * MIB
+    assert sum(file.stat().st_size for file in files) < 36 * MIB
     assert {file.suffix for file in files} <= {".json", ".safetensors", ".md"}
     card = (SHIPPED / "README.md").read_text()
     assert all(f"`{name}`" in card for name in MODELS)
