@@ -221,7 +221,7 @@ class Scene(nn.Module):
     def details(self, squares: Tensor) -> Tensor:
         """(N, THINGS * DETAILS): what (N, THINGS, 3, CLOSE, CLOSE) show."""
         details: Tensor = self.close(squares.flatten(0, 1))
-        return details.unflatten(0, (-1, THINGS)).flatten(1)
+        return details.view(len(squares), -1)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, n): the numbers, as the model reads them where it is told them."""
@@ -236,13 +236,14 @@ def squares_around(pictures: Tensor, points: Tensor) -> Tensor:
     """
     side = pictures.shape[-1]
     # The middles of the outermost places are at -1 and 1; for `grid_sample`, the picture's edges.
-    middles = points.detach().float().unflatten(1, (2, -1)).mT * (1 - PLACE / side)
+    middles = points.detach().float().reshape(len(points), 2, -1).mT * (1 - PLACE / side)
     steps = (torch.arange(CLOSE, device=pictures.device) + 0.5 - CLOSE / 2) * (2 / side)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     where = middles.flatten(0, 1)[:, None, None] + torch.stack([x, y], -1)
     count = middles.shape[1]
     whole = (pictures.float() + 1).repeat_interleave(count, 0)
-    return F.grid_sample(whole, where, align_corners=False).unflatten(0, (-1, count)) - 1
+    squares = F.grid_sample(whole, where, align_corners=False) - 1
+    return squares.view(len(points), count, *squares.shape[1:])
 
 
 def _points(maps: Tensor) -> Tensor:
