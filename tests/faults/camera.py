@@ -35,6 +35,7 @@ from harness.probes.told_otherwise import OtherPictures, other_views  # noqa: E4
 from harness.records.catalogue import select_tasks  # noqa: E402
 from harness.records.identity import AgentSpec  # noqa: E402
 from harness.stats import Interval, paired_bounds  # noqa: E402
+from harness.stats.intervals import exact_rate_bounds  # noqa: E402
 
 TASK = "babyai/GoToLocalS8N7"
 VIEWS = ("image", "image_partial")
@@ -48,7 +49,7 @@ def covered(runs: int) -> list[list[object]]:
     rng = np.random.default_rng(0)
     rows: list[list[object]] = []
     for plays, tasks, success, lost, won in itertools.product(
-        (14, 20, 40), (1, 4), (0.5, 0.9, 1.0), (0.0, 0.1, 0.5, 0.9), (0.0, 0.1)
+        (14, 20, 40), (1, 4), (0.5, 0.9, 1.0), (0.0, 0.1, 0.5, 0.95, 0.99), (0.0, 0.1)
     ):
         change = drawn(rng, (runs, tasks, plays), success, lost, won)
         low, high = bounds(change)
@@ -69,9 +70,15 @@ def drawn(
 
 def bounds(change: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """The interval of the mean loss over tasks, each of shape (runs,)."""
-    losses, wins = -np.minimum(change, 0).sum(-1), np.maximum(change, 0).sum(-1)
-    plays = np.full(change.shape[:-1], float(change.shape[-1]))
-    return paired_bounds(losses, wins, losses + wins, plays, level)
+    # Many runs come out alike.
+    sums = np.stack([np.maximum(change, 0).sum(-1), -np.minimum(change, 0).sum(-1)])
+    alike, places = np.unique(sums, axis=1, return_inverse=True)
+    (lost, won), plays = alike, np.full(alike.shape[1:], float(change.shape[-1]))
+    low, high = paired_bounds(won, lost, lost + won, plays, level)
+    most_lost, most_won = (exact_rate_bounds(each / plays, plays, level)[1] for each in alike)
+    low = np.where(lost.sum(-1) == 0, np.minimum(low, -most_won), low)
+    high = np.where(won.sum(-1) == 0, np.maximum(high, most_lost), high)
+    return low[places.ravel()], high[places.ravel()]
 
 
 def said(runs: int) -> list[list[object]]:

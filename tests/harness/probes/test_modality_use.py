@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import planted_watchers
 import pytest
 from conftest import Said
 
 from harness.compare.pairs import read_scored_run
 from harness.core import Agent, Case, Turn
+from harness.probes.modalities import _loss
 from harness.probes.modality_use import LEAST_PLAYS, altered_plays, judged_use, use_sentence
 from harness.records.catalogue import select_tasks
 from harness.records.registry import load
@@ -62,6 +65,20 @@ def test_sentences_name_the_view_and_how_sure_that_is() -> None:
         "cannot tell whether it needs its instruction: an empty one costs 0 (-20 to 20) points in "
         "5 plays"
     )
+
+
+def test_the_interval_of_a_loss_holds_it_however_large_it_is() -> None:
+    """By the chance of each count of lost plays: 93.3 % and more, near a loss of all, too."""
+    plays = 20
+    intervals = [_loss([np.repeat([1.0, 0.0], (k, plays - k))], np.ones(1)) for k in range(21)]
+    for truth in (0.0, 0.01, 0.05, 0.1, 0.3, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0):
+        covered = sum(
+            math.comb(plays, k) * truth**k * (1 - truth) ** (plays - k)
+            for k, each in enumerate(intervals)
+            if each.low <= truth <= each.high
+        )
+        assert covered >= 0.933, truth
+    assert intervals[0].low == -intervals[0].high
 
 
 def test_tiles_are_read_off_as_minigrid_drew_them() -> None:
