@@ -18,7 +18,7 @@ from harness.records.registry import load
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
 TYPES = {"door": 4, "key": 5, "ball": 6, "box": 7}
 EMPTY = 1
-LEFT, RIGHT, FORWARD = 0, 1, 2
+LEFT, RIGHT, FORWARD, DONE = 0, 1, 2, 6
 START = (3, 6, 0)
 AHEAD = ((0, -1), (1, 0), (0, 1), (-1, 0))
 """By direction in the view: away from the agent, right, back, left."""
@@ -53,6 +53,21 @@ class ColourBlind(Follows):
 
 
 class Deaf(Follows):
+    """Seeks whatever is nearest."""
+
+    def sought(self, turn: Turn, grid: np.ndarray) -> np.ndarray:
+        return np.isin(grid[..., 0], [*TYPES.values()])
+
+
+class SaysDone(Follows):
+    """Seeks what its instruction names, and says `done` before it, as MiniGrid's own levels ask."""
+
+    def _one(self, turn: Turn) -> int:
+        grid = turn.observation["grid"]
+        return DONE if self.sought(turn, grid)[3, 5] else super()._one(turn)
+
+
+class DeafSaysDone(SaysDone):
     """Seeks whatever is nearest."""
 
     def sought(self, turn: Turn, grid: np.ndarray) -> np.ndarray:

@@ -138,6 +138,18 @@ def test_real_plays_of_planted_agents(
     assert bench_here("verify", "probed/asked").code == 0
 
 
+@pytest.mark.parametrize(("agent", "said"), [("SaysDone", "follows"), ("DeafSaysDone", "ignores")])
+def test_real_plays_of_minigrids_own_levels(
+    agent: str, said: str, bench_here: Callable[..., Said]
+) -> None:
+    words = ("--agent", f"planted_listeners:{agent}", "--suite", "minigrid", "--workers", 0)
+    chosen = ("--tasks", "*GoToDoor*", "--episodes", 20, "--arms", "none", "--out", "probed")
+    found = bench_here("probe", "instruction", *words, *chosen)
+    assert found.code == 0, found.err
+    assert found.out.startswith(f"{said} the words: ")
+    assert "so no play shows that its other goals can be reached" in " ".join(found.out.split())
+
+
 def test_a_task_without_other_goals_is_refused(bench_here: Callable[..., Said]) -> None:
     words = ("--agent", "uniform", "--suite", "minigrid", "--tasks", "*FourRooms*", "--episodes", 1)
     found = bench_here("probe", "instruction", *words, "--workers", 0)
