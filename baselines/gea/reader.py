@@ -239,11 +239,9 @@ def squares_around(pictures: Tensor, points: Tensor) -> Tensor:
     middles = points.detach().float().reshape(len(points), 2, -1).mT * (1 - PLACE / side)
     steps = (torch.arange(CLOSE, device=pictures.device) + 0.5 - CLOSE / 2) * (2 / side)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
-    where = middles.flatten(0, 1)[:, None, None] + torch.stack([x, y], -1)
-    count = middles.shape[1]
-    whole = (pictures.float() + 1).repeat_interleave(count, 0)
-    squares = F.grid_sample(whole, where, align_corners=False) - 1
-    return squares.view(len(points), count, *squares.shape[1:])
+    where = middles[:, :, None, None] + torch.stack([x, y], -1)
+    squares = F.grid_sample(pictures.float() + 1, where.flatten(1, 2), align_corners=False) - 1
+    return squares.reshape(len(points), 3, -1, CLOSE, CLOSE).movedim(2, 1)
 
 
 def _points(maps: Tensor) -> Tensor:
