@@ -1,6 +1,7 @@
 """Is an agent named that drops in 30 % of its episodes, and are healthy ones left alone?
 
     python tests/faults/stages.py --folder FOLDER [--runs 100] [--episodes 40] [--worlds a,b,...]
+                                   [--first 20]
 
 Each run plays other episodes on a real simulator, and is read by what `bench report --stages` and
 `bench compare --stages` call. That an agent dropped something is known from itself: it let go, and
@@ -106,12 +107,17 @@ def share_told(report: StageReport) -> tuple[bool, bool, bool]:
     return holds, dropped.named, others
 
 
-def of_single_runs(folder: Path, name: str, runs: int, episodes: int) -> list[object]:
-    """A row of the first table."""
+def of_single_runs(
+    folder: Path, name: str, runs: int, episodes: int, first: int | None
+) -> list[object]:
+    """A row of the first table, of the first episodes of each task or of all."""
     told, dropped, failed, count, most = [], 0, 0, 0, Counter[str]()
     for seed in range(runs):
         run, let_go = world_run(folder, name, seed, episodes)
-        report = stage_report(run, stages_of_run(run, replay=False))
+        found = stages_of_run(run, replay=False)
+        report = stage_report(
+            run, [each for each in found if first is None or each.index.episode < first]
+        )
         told.append(share_told(report))
         failed += let_go
         for domain in report.modes:
@@ -121,7 +127,7 @@ def of_single_runs(folder: Path, name: str, runs: int, episodes: int) -> list[ob
     holds, named, others = (sum(each) for each in zip(*told))
     ends = ", ".join(f"{mode} {100 * n / count:.1f}" for mode, n in most.most_common())
     held = holds if WORLDS[name].arguments.get("share") == SHARE else ""
-    return [name, runs, count, failed, dropped, held, named, others, ends]
+    return [name, runs, count, failed if first is None else "", dropped, held, named, others, ends]
 
 
 def of_pairs(folder: Path, base: str, new: str, runs: int, episodes: int) -> list[object]:
@@ -147,12 +153,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--episodes", type=int, default=40)
+    parser.add_argument("--first", type=int, help="look at these of each task and run alone")
     parser.add_argument("--worlds", default=",".join(WORLDS))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     chosen = given.worlds.split(",")
     size = given.runs, given.episodes
-    rows = [of_single_runs(given.folder, name, *size) for name in chosen]
+    rows = [of_single_runs(given.folder, name, *size, given.first) for name in chosen]
     heads = [
         "agent", "runs", "episodes", "let go and failed", "found dropped", f"holds {SHARE}",
         "dropped named", "another mode named", "how episodes ended, %",
