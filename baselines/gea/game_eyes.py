@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["FEATURES", "PIXELS", "ROWS", "GameEyes", "colours", "stacked"]
+__all__ = ["COLOURS", "FEATURES", "PIXELS", "ROWS", "GameEyes", "colours", "stacked"]
 
 PIXELS = 84
 """Side at which games are read."""

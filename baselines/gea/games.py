@@ -10,12 +10,13 @@ loss is the sum of
 
 The first one costs more than the second, so it is left out at first. At the end, games are set
 apart from frames of maps and scenes, by the mean colours of places, which costs next to nothing.
+Demonstrations whose data set has the weight 0 are not learned: they too show what is no game.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,16 @@ from torch.nn import functional as F
 from baselines.gea.backbone import IGNORED, IMAGE
 from baselines.gea.config import Config
 from baselines.gea.frames import read_frames
-from baselines.gea.game_eyes import FEATURES, ROWS, GameEyes, colours, stacked
+from baselines.gea.game_eyes import COLOURS, FEATURES, ROWS, GameEyes, colours, stacked
 from baselines.gea.job import Job, identity, record_stage
 from baselines.gea.nano import Nano
-from baselines.gea.played import Example, PlayedGames
+from baselines.gea.played import PICTURE, Example, PlayedGames
 from baselines.gea.policy import FILE, Policy
 from baselines.gea.see import begun
 from baselines.learning.learner import Learner, Metrics, cosine_schedule
 from baselines.learning.stages import CHECKPOINTS, device
 from harness.core import ActionSpec, UserError, stream
+from harness.demos import Demos
 
 __all__ = ["games", "player"]
 
@@ -49,7 +51,7 @@ APART, SHOWN, AT_ONCE, APART_RATE = 4000, 6000, 256, 2e-3
 one of them."""
 BRIGHTER = 0.2
 """By how much brightness varies there."""
-EPISODES = "episodes.parquet"
+EPISODES, GAMES = "episodes.parquet", "games"
 
 
 def player(config: Config) -> Config:
@@ -129,7 +131,11 @@ class GameLoss(nn.Module):
         self.games = PlayedGames(played, config, backbone.text_tokenizer, policy.codec)
         self._labels = {answer: number for number, answer in enumerate(self.games.answers)}
         self.told = nn.Linear(FEATURES, len(self._labels))
-        self._others = torch.cat([_colours(frames.pictures) for frames in read_frames(shown)])
+        pictures = [
+            *(frames.pictures for frames in read_frames(shown)),
+            *(each for folder in played if _weight(folder, config) == 0 for each in _of(folder)),
+        ]
+        self._others = torch.cat([_colours(each) for each in pictures])
         self._allowed: dict[tuple[str, tuple[int, ...]], list[np.ndarray | None]] = {}
 
     @property
@@ -205,7 +211,10 @@ class GameLoss(nn.Module):
             for group in optimizer.param_groups:
                 group["lr"] = APART_RATE * cosine_schedule(step, APART, WARMUP)
             some = torch.cat([each[rng.integers(len(each), size=AT_ONCE)] for each in kinds])
-            logits = self.eyes.game_logit(_brighter(some, rng))
+            places = _brighter(some, rng).unflatten(1, (3, COLOURS, COLOURS))
+            # A map may lie on any side; which side is up matters in a game.
+            others = places[AT_ONCE:].rot90(int(rng.integers(4)), (2, 3))
+            logits = self.eyes.game_logit(torch.cat([places[:AT_ONCE], others]).flatten(1))
             optimizer.zero_grad()
             torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, wanted))
             optimizer.step()
@@ -228,6 +237,20 @@ class GameLoss(nn.Module):
                 state = grammar.next_state(state, token)
             self._allowed[key] = found
         return self._allowed[key]
+
+
+def _weight(folder: Path, config: Config) -> float:
+    """Of a data set of games; 0 where it shows none."""
+    return config.data_set(folder.name, GAMES)[1] if config.datasets else 1.0
+
+
+def _of(folder: Path) -> Iterator[np.ndarray]:
+    """The pictures of each episode in a folder of demonstrations, uint8 (steps, H, W, 3)."""
+    demos = Demos(folder)
+    for row in demos.rows:
+        yield np.stack(
+            [frame.observation[PICTURE] for frame in demos.read(row.index, (PICTURE,)).frames]
+        )
 
 
 def _stack(example: Example) -> Tensor:

@@ -21,7 +21,7 @@ from baselines.learning.text_tokenizer import TextTokenizer
 from harness.core import ActionSpec, Discrete, UserError
 from harness.demos.columns import shrunk
 
-__all__ = ["Example", "PlayedGames"]
+__all__ = ["PICTURE", "Example", "PlayedGames"]
 
 PICTURE = "image"
 NO_NUMBERS = np.zeros(0, np.float32)
