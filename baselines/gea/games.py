@@ -211,7 +211,7 @@ class GameLoss(nn.Module):
             for group in optimizer.param_groups:
                 group["lr"] = APART_RATE * cosine_schedule(step, APART, WARMUP)
             some = torch.cat([each[rng.integers(len(each), size=AT_ONCE)] for each in kinds])
-            places = _brighter(some, rng).unflatten(1, (3, COLOURS, COLOURS))
+            places = _brighter(some, rng).view(-1, 3, COLOURS, COLOURS)
             # A map may lie on any side; which side is up matters in a game.
             others = places[AT_ONCE:].rot90(int(rng.integers(4)), (2, 3))
             logits = self.eyes.game_logit(torch.cat([places[:AT_ONCE], others]).flatten(1))
