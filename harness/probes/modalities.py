@@ -16,7 +16,7 @@ from harness.compare.pairs import ScoredRun, TaskPairs, pair_notes, pair_up
 from harness.compare.shared_seeds import designs_of_pairs
 from harness.core import UserError
 from harness.probes.figures import estimate_json, percent, points
-from harness.probes.modality_use import altered_plays, is_view, judged_use, use_sentence
+from harness.probes.modality_use import altered_plays, is_told, is_view, judged_use, use_sentence
 from harness.probes.result import Finding, Plot, Section, Series, point_of
 from harness.records.plan import Plan
 from harness.stats import (
@@ -55,7 +55,7 @@ class ModalityRow:
 
     def sentence(self) -> str:
         """Whether it uses this."""
-        return use_sentence(self.modality, self.use, self.n, self.lost)
+        return use_sentence(self.modality, self.use, self.n, self.altered, self.lost)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ class ModalityProbe(Finding):
         told = [
             Section.table(
                 "success in %, and what is lost, in points", head, rows,
-                after=tuple(each.sentence() for each in self.modalities),
+                after=tuple(each.sentence() for each in self.modalities if is_told(each.modality)),
             )
         ]  # fmt: skip
         names = list(dict.fromkeys(each.task for each in self.tasks))

@@ -15,7 +15,15 @@ from harness.probes.figures import percent
 from harness.records.traces import action_bytes, read_traces
 from harness.stats import Interval
 
-__all__ = ["LEAST_PLAYS", "MARGIN", "altered_plays", "is_view", "judged_use", "use_sentence"]
+__all__ = [
+    "LEAST_PLAYS",
+    "MARGIN",
+    "altered_plays",
+    "is_told",
+    "is_view",
+    "judged_use",
+    "use_sentence",
+]
 
 LEAST_PLAYS = 14
 """From which on equal actions in all plays say something: what alters one play in five would have
@@ -26,16 +34,21 @@ NAMES = {
     "instruction": ("its instruction", "an empty one"),
     "empty words": ("its instruction", "an empty one"),
     "shuffled words": ("the order of its words", "another one"),
-    "contradicted words": ("a contradiction", "one"),
 }
 """What is exchanged or withheld -> (what it is called, what was there instead); else a view."""
+CONTRADICTED = "contradicted words"
 OTHER = "other "
 """How the name of a row begins in which a view of another episode is shown."""
 
 
 def is_view(name: str) -> bool:
     """Whether a row of this name is about a view."""
-    return name not in NAMES
+    return name not in (*NAMES, CONTRADICTED)
+
+
+def is_told(name: str) -> bool:
+    """Whether a sentence is said of a row of this name: a contradiction has no right answer."""
+    return name != CONTRADICTED
 
 
 def altered_plays(whole: ScoredRun, other: ScoredRun, cases: Iterable[Key]) -> int | None:
@@ -80,8 +93,8 @@ def judged_use(plays: int, altered: int | None, lost: Interval, corrected: Inter
     return "small" if altered != 0 and lost.high < MARGIN else "undecided"
 
 
-def use_sentence(name: str, use: str, plays: int, lost: Interval) -> str:
-    """What is said of a row of this name."""
+def use_sentence(name: str, use: str, plays: int, altered: int | None, lost: Interval) -> str:
+    """What is said of a row of this name, as judged_use has it."""
     view = name.removeprefix(OTHER)
     instead = "another episode's" if name != view else "an empty one"
     what, instead = NAMES.get(name, (view, instead))
@@ -94,6 +107,7 @@ def use_sentence(name: str, use: str, plays: int, lost: Interval) -> str:
             f"does not use {what}: {instead} changes no action in any of {plays} plays (at 95 %: "
             f"in less than {most:.0f} % of all)"
         )
+    acts = f", and changes actions in {altered} of {plays} plays" if altered else ""
     if use == "small":
-        return f"needs {what} little: {cost}, though it then acts otherwise"
-    return f"cannot tell whether it needs {what}: {cost} in {plays} plays"
+        return f"needs {what} little: {cost}{acts}"
+    return f"cannot tell whether it needs {what}: {cost}{acts or f' in {plays} plays'}"

@@ -55,13 +55,18 @@ def test_what_is_said_by_actions_and_by_what_is_lost(
 
 
 def test_sentences_name_the_view_and_how_sure_that_is() -> None:
-    assert use_sentence("other image", "ignores", 20, WIDE) == (
+    assert use_sentence("other image", "ignores", 20, 0, WIDE) == (
         "does not use image: another episode's changes no action in any of 20 plays (at 95 %: in "
         "less than 14 % of all)"
     )
-    assert use_sentence("other image", "uses", 20, LARGE).startswith("uses image: another episode")
-    assert use_sentence("grid", "small", 200, NOTHING).startswith("needs grid little: an empty one")
-    assert use_sentence("empty words", "undecided", 5, WIDE) == (
+    assert use_sentence("other image", "uses", 20, 20, LARGE).startswith(
+        "uses image: another episode"
+    )
+    assert use_sentence("grid", "small", 200, 3, NOTHING) == (
+        "needs grid little: an empty one costs 0 (-7 to 7) points, and changes actions in 3 of 200 "
+        "plays"
+    )
+    assert use_sentence("empty words", "undecided", 5, 0, WIDE) == (
         "cannot tell whether it needs its instruction: an empty one costs 0 (-20 to 20) points in "
         "5 plays"
     )
@@ -110,7 +115,7 @@ def test_the_camera_that_is_not_used_is_named(bench_here: Callable[..., Said]) -
     assert rows["other image_partial"]["altered"] == 0
     assert rows["other image"]["use"] == "uses"
     assert [each for each in told["verdicts"] if each.startswith("does not use")] == [
-        use_sentence("other image_partial", "ignores", LEAST_PLAYS, WIDE)
+        use_sentence("other image_partial", "ignores", LEAST_PLAYS, 0, WIDE)
     ]
     shown = bench_here("report", "probed/asked")
     assert "never read" not in shown.out
@@ -120,15 +125,15 @@ def test_a_view_that_is_never_read_is_said_not_to_be_used(
     bench_here: Callable[..., Said],
 ) -> None:
     """The wiring check of a run and the probe agree."""
-    agent = ("--agent", "planted_watchers:MapOnly", "--agent-arg", "looks=false")
-    rows = ("--episodes", LEAST_PLAYS, "--out")
-    assert bench_here("run", *agent, *WORDS, *rows, "played").code == 0
-    assert "a view that the agent asks for is never read" in bench_here("report", "played").out
-    withheld = ("--withhold", "image_partial")
-    said = bench_here("probe", "modalities", *agent, *WORDS, *rows, "probed", *withheld)
+    said = bench_here(
+        "probe", "modalities", "--agent", "planted_watchers:MapOnly", "--agent-arg", "looks=false",
+        *WORDS, "--episodes", LEAST_PLAYS, "--out", "probed", "--withhold", "image_partial",
+    )  # fmt: skip
     assert "does not use image_partial: an empty one changes no action" in " ".join(
         said.out.split()
     )
+    shown = bench_here("report", "probed/whole")
+    assert "a view that the agent asks for is never read" in shown.out
 
 
 def test_an_agent_that_raises_is_not_said_to_ignore_anything(
