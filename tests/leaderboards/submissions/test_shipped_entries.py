@@ -15,10 +15,10 @@ from leaderboards.submissions.verdict import ACCEPTED, read_verdict
 
 SHIPPED = ROOT / "leaderboards" / "entries"
 NAMES = sorted(each.name for each in SHIPPED.iterdir() if each.is_dir())
-AGENTS = {"noop", "uniform", "blind", "oracle", "gea-state", "gea-base"}
+AGENTS = {"noop", "uniform", "blind", "oracle", "gea", "gea-state", "gea-base"}
 
 
-def test_six_agents_have_entries() -> None:
+def test_seven_agents_have_entries() -> None:
     agents = {read_entry(SHIPPED / name).described["agent"]["name"] for name in NAMES}
     assert agents == AGENTS
 
