@@ -33,7 +33,7 @@ from harness.demos.columns import is_image, shrunk
 from harness.demos.training import training_seed, training_task
 from harness.host.loading import load_adapter
 
-__all__ = ["Frames", "place_in", "read_frames", "record_frames"]
+__all__ = ["Frames", "place_in", "played_frames", "read_frames", "record_frames"]
 
 SEED_SET = 20
 """Of the sets of training seeds, so that no other training here plays the same episodes."""
@@ -153,7 +153,7 @@ def _recorded(
             # Rounds and seeds have episodes of their own.
             begin = training_seed(task, SEED_SET, seed * 4000 + number * 400 + episode % 400)
             rng = stream(seed, "frames", task.id, step=number * 400 + episode)
-            found, side = _episode(env, Case(task, begin), config, rng, side)
+            found, side = played_frames(env, Case(task, begin), config, rng, side)
             rows += found
             episode += 1
     finally:
@@ -161,7 +161,7 @@ def _recorded(
     return dict(zip(COLUMNS, (np.stack(column) for column in zip(*rows[:count]))))
 
 
-def _episode(
+def played_frames(
     env: Any, case: Case, config: Config, rng: np.random.Generator, side: int
 ) -> tuple[list[tuple[np.ndarray, ...]], int]:
     """(the frames of one episode that the expert plays, the cells per side of its map).

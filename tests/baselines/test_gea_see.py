@@ -15,7 +15,14 @@ from toysuite import QUICK
 
 from baselines.gea.agent import GEA, SHIPPED
 from baselines.gea.config import Config
-from baselines.gea.frames import Frames, place_in, read_frames
+from baselines.gea.frames import (
+    EVERY,
+    MOST_OF_A_SCENE,
+    Frames,
+    place_in,
+    played_frames,
+    read_frames,
+)  # fmt: skip
 from baselines.gea.nano import Nano
 from baselines.gea.policy import Policy
 from baselines.gea.prompt import step_inputs
@@ -23,7 +30,7 @@ from baselines.gea.reader import CLOSE, PLACE, glimpse, squares_around
 from baselines.gea.see import BATCHES, student
 from baselines.gea.seeing_loss import SeeingLoss, spread, turned
 from baselines.gea.train import Job, configuration, train
-from harness.core import Box, Brief, Discrete, Elements, UserError
+from harness.core import Box, Brief, Case, Discrete, Elements, TimeStep, UserError
 from harness.records.catalogue import find_suites, select_tasks
 from harness.testing import check_agent
 from suites import SUITES
@@ -216,6 +223,37 @@ def test_the_reader_tells_numbers_in_their_own_units(nano: Path) -> None:
     row = backbone.encode_images([frames.pictures[2]])[0][0]
     wanted = backbone.number_encoder([told[2].numpy()], backbone.device)
     torch.testing.assert_close(row, wanted, atol=1e-3, rtol=0)
+
+
+def test_an_episode_of_a_scene_gives_few_frames() -> None:
+    """They are equally far apart, whatever the length of the episode."""
+    views = {"image": Box((8, 8, 3), "uint8", 0, 255)}
+
+    class Endless:
+        brief = Brief(views, Discrete(2), "a body", "a simulator")
+        steps = 0
+
+        def reset(self, case: object) -> TimeStep:
+            return self.step(0)
+
+        def expert(self, executed: object) -> int:
+            return 0
+
+        def step(self, action: object) -> TimeStep:
+            image = np.full((8, 8, 3), self.steps, np.uint8)
+            self.steps += 1
+            return TimeStep({"image": image}, "wait")
+
+    config = Config(views=("image?",), pixels=8)
+    gaps = set()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        rows, _ = played_frames(Endless(), Case(toys.toy_task(), 0), config, rng, 0)
+        shown = [int(picture[0, 0, 0]) for picture, *_ in rows]
+        assert len(shown) == MOST_OF_A_SCENE
+        assert len(set(np.diff(shown))) == 1
+        gaps.add(int(np.diff(shown)[0]))
+    assert gaps == set(EVERY)
 
 
 def test_other_pictures_become_the_numbers_of_a_scene(
