@@ -149,7 +149,7 @@ def exact_mean_of_rates(
     Methodol. 24:193), with V(M) of mean_of_rates, and so Clopper and Pearson's own for one task.
 
     In simulations of 1 to 20 tasks with 5 to 100 episodes, tasks alike and different, rates from 0
-    to 1, it covered at least 95 % (mean_of_rates: 90.5), and was wider by 1 to 25 %. Raises
+    to 1, it covered at least 95 % (mean_of_rates: 90.5), and was wider by 2 to 25 %. Raises
     ValueError as mean_of_rates.
     """
     _check_counts(successes, episodes)
