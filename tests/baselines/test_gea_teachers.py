@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from baselines.gea.teachers import BigFish, CoinRun, Freeway, Pong
+from baselines.gea.teachers import BigFish, CoinRun, Freeway, Maze, Pong
 from baselines.gea.teachers.atari import BALL_X, BALL_Y, PADDLE_Y, WAITS, ball_below
+from baselines.gea.teachers.maze import CELLS, WALL, first_move, read_maze
 from harness.core import Agent, Box, Brief, Discrete, Turn
 from harness.host.loading import load_adapter
 from harness.records.catalogue import find_suites, select_tasks
@@ -53,3 +54,38 @@ def test_pong_is_played_from_its_memory() -> None:
     task = tasks[0][1]
     assert "state" in load_adapter(task.adapter).privileged_views
     check_agent(Pong, [task], steps=12)
+
+
+def _drawn(lines: str) -> np.ndarray:
+    """A picture of a maze: a character a cell, with walls around it; m the mouse, c the cheese."""
+    colours = {"#": WALL, ".": (40, 100, 170), "m": (190, 190, 180), "c": (250, 190, 40)}
+    image = np.empty((64, 64, 3), np.uint8)
+    rows = [line.ljust(CELLS, "#") for line in lines.split()]
+    rows += ["#" * CELLS] * (CELLS - len(rows))
+    for y in range(64):
+        for x in range(64):
+            image[y, x] = colours[rows[y * CELLS // 64][x * CELLS // 64]]
+    return image
+
+
+@pytest.mark.parametrize(
+    ("lines", "move"),
+    [
+        ("m.#c #.#. #...", "right"),
+        ("#c# #.# #m#", "up"),
+        ("c.m", "left"),
+        ("m## .## ..c", "down"),
+        ("m#c", "nothing"),  # no way
+        ("m..", "nothing"),  # no cheese
+        ("..c", "nothing"),  # no mouse
+    ],
+)
+def test_the_way_through_a_maze_is_read_from_its_picture(lines: str, move: str) -> None:
+    free, mouse, cheese = read_maze(_drawn(lines))
+    assert first_move(free, mouse, cheese) == move
+    shown = "".join(line.ljust(CELLS, "#") for line in lines.split()).ljust(CELLS * CELLS, "#")
+    assert free.ravel().tolist() == [cell != "#" for cell in shown]
+    names = ("nothing", "left", "right", "up", "down")
+    brief = Brief({"image": Box((64, 64, 3), "uint8", 0, 255)}, Discrete(5, names), "b", "s")
+    turn = Turn(brief, "", ({"image": _drawn(lines)},), (), 0, "e")
+    assert Maze().act([turn]) == [names.index(move)]

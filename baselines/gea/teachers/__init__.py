@@ -5,6 +5,7 @@ read a console's memory are privileged; who learns from them sees the pictures a
 """
 
 from baselines.gea.teachers.atari import Freeway, Pong
+from baselines.gea.teachers.maze import Maze
 from baselines.gea.teachers.procgen import BigFish, CoinRun
 
-__all__ = ["BigFish", "CoinRun", "Freeway", "Pong"]
+__all__ = ["BigFish", "CoinRun", "Freeway", "Maze", "Pong"]
