@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from baselines.gea.teachers import BigFish, CoinRun, Freeway, Maze, Pong
+from baselines.gea.teachers import Basic, BigFish, CoinRun, DefendTheCenter, Freeway, Maze, Pong
 from baselines.gea.teachers.atari import BALL_X, BALL_Y, PADDLE_Y, WAITS, ball_below
 from baselines.gea.teachers.maze import CELLS, WALL, first_move, read_maze
+from baselines.gea.teachers.vizdoom import monsters
 from harness.core import Agent, Box, Brief, Discrete, Turn
 from harness.host.loading import load_adapter
 from harness.records.catalogue import find_suites, select_tasks
@@ -89,3 +90,43 @@ def test_the_way_through_a_maze_is_read_from_its_picture(lines: str, move: str) 
     brief = Brief({"image": Box((64, 64, 3), "uint8", 0, 255)}, Discrete(5, names), "b", "s")
     turn = Turn(brief, "", ({"image": _drawn(lines)},), (), 0, "e")
     assert Maze().act([turn]) == [names.index(move)]
+
+
+def _hall(*stands: tuple[int, int, float]) -> np.ndarray:
+    """Distances to a corner's two walls, things (first column, width, m), and a weapon in front."""
+    walls = 12 - np.abs(np.arange(320) - 160) / 40
+    depth = np.repeat(walls[None], 240, 0).astype(np.float32)
+    for first, width, near in stands:
+        depth[100:150, first : first + width] = near
+    depth[125:, 150:170] = 0.2
+    return depth
+
+
+@pytest.mark.parametrize(
+    ("stands", "basic", "center"),
+    [
+        ([], "nothing", "turn_right"),
+        ([(154, 16, 9.0)], "attack", "attack"),
+        ([(60, 24, 6.0)], "move_left", "turn_left"),
+        ([(200, 24, 6.0), (40, 10, 7.0)], "move_right", "turn_right"),
+    ],
+)
+def test_monsters_stand_out_before_the_walls(
+    stands: list[tuple[int, int, float]], basic: str, center: str
+) -> None:
+    depth = _hall(*stands)
+    found = monsters(depth)
+    assert [round(near) for _, _, near in found] == [round(s[2]) for s in sorted(stands)]
+    for (middle, _, _), (first, width, _) in zip(found, sorted(stands)):
+        assert abs(middle - (first + width / 2 - 160)) <= 2
+    for teacher, wanted in ((Basic, basic), (DefendTheCenter, center)):
+        way = "turn" if teacher is DefendTheCenter else "move"
+        names = ("nothing", f"{way}_left", f"{way}_right", "attack")
+        brief = Brief({"depth": Box((240, 320))}, Discrete(4, names), "b", "s")
+        turn = Turn(brief, "", ({"depth": depth},), (), 0, "e")
+        assert teacher().act([turn]) == [names.index(wanted)]
+
+
+def test_the_monster_of_basic_is_shot() -> None:
+    ((_, task),) = select_tasks(find_suites("vizdoom", SUITES), "vizdoom/basic")
+    check_agent(Basic, [task], steps=12)

@@ -7,5 +7,6 @@ read a console's memory are privileged; who learns from them sees the pictures a
 from baselines.gea.teachers.atari import Freeway, Pong
 from baselines.gea.teachers.maze import Maze
 from baselines.gea.teachers.procgen import BigFish, CoinRun
+from baselines.gea.teachers.vizdoom import Basic, DefendTheCenter
 
-__all__ = ["BigFish", "CoinRun", "Freeway", "Maze", "Pong"]
+__all__ = ["Basic", "BigFish", "CoinRun", "DefendTheCenter", "Freeway", "Maze", "Pong"]
