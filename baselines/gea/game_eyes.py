@@ -28,10 +28,11 @@ CHANNELS = (32, 48, 64)
 GROUPS = 8
 """Of the normalisation, which looks at one picture alone: an answer depends on no other one."""
 SQUEEZED, FEATURES = 32, 256
+DOUBT = 1.5
+"""A map or a scene that is read as a game is nonsense. Of the included weights, games that were
+learned have a logit of 2.9 or more, and pictures of no game, learned or not, of -0.5 or less."""
 COLOURS = 14
 """Places per side of the picture whose mean colours tell a game from a map and from a scene."""
-DOUBT = 8.0
-"""Taken from the logit of a game: a map or a scene that is read as a game is nonsense."""
 
 
 class GameEyes(nn.Module):
@@ -59,12 +60,12 @@ class GameEyes(nn.Module):
         self.out = nn.Linear(FEATURES, ROWS * width)
 
     def is_game(self, pictures: Tensor) -> Tensor:
-        """(N,): the logit of a game, of float (N, 3, H, W) in [-1, 1]."""
-        return self.game_logit(colours(pictures))
+        """(N,): the logit of a game less a doubt, of float (N, 3, H, W) in [-1, 1]."""
+        return self.game_logit(colours(pictures)) - DOUBT
 
     def game_logit(self, colours: Tensor) -> Tensor:
         """(N,), from the colours of pictures."""
-        logits: Tensor = self.kind(colours)[:, 0] - DOUBT
+        logits: Tensor = self.kind(colours)[:, 0]
         return logits
 
     def rows(self, features: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from baselines.gea.backbone import IGNORED, IMAGE
 from baselines.gea.config import Config
 from baselines.gea.frames import read_frames
-from baselines.gea.game_eyes import COLOURS, FEATURES, ROWS, GameEyes, colours, stacked
+from baselines.gea.game_eyes import FEATURES, ROWS, GameEyes, colours, stacked
 from baselines.gea.job import Job, identity, record_stage
 from baselines.gea.nano import Nano
 from baselines.gea.played import PICTURE, Example, PlayedGames
@@ -46,9 +46,11 @@ WARMUP = 0.05
 STEPS, BATCH = 3000, 64
 ALONE = 0.7
 """Share of the updates, at first, in which the eyes learn without the rest of the model."""
-APART, SHOWN, AT_ONCE, APART_RATE = 4000, 6000, 256, 2e-3
+APART, SHOWN, AT_ONCE, APART_RATE = 6000, 6000, 256, 1e-3
 """Updates that set games apart, pictures of games that they draw from, and those of each kind in
 one of them."""
+LOOK_AGAIN, HARDEST = 250, 1000
+"""Updates after which the hardest pictures are found again, and how many of each kind these are."""
 BRIGHTER = 0.2
 """By how much brightness varies there."""
 EPISODES, GAMES = "episodes.parquet", "games"
@@ -204,23 +206,7 @@ class GameLoss(nn.Module):
         where = self.told.weight.device
         drawn = self.games.draw(rng, SHOWN)
         shown = torch.cat([colours(_stack(each)[None, -3:]) for each in drawn])
-        kinds = [shown.to(where), self._others.to(where)]
-        wanted = torch.tensor([1.0, 0.0], device=where).repeat_interleave(AT_ONCE)
-        optimizer = torch.optim.AdamW(self.eyes.kind.parameters(), lr=APART_RATE)
-        for step in range(APART):
-            for group in optimizer.param_groups:
-                group["lr"] = APART_RATE * cosine_schedule(step, APART, WARMUP)
-            some = torch.cat([each[rng.integers(len(each), size=AT_ONCE)] for each in kinds])
-            places = _brighter(some, rng).view(-1, 3, COLOURS, COLOURS)
-            # A map may lie on any side; which side is up matters in a game.
-            others = places[AT_ONCE:].rot90(int(rng.integers(4)), (2, 3))
-            logits = self.eyes.game_logit(torch.cat([places[:AT_ONCE], others]).flatten(1))
-            optimizer.zero_grad()
-            torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, wanted))
-            optimizer.step()
-        with torch.no_grad():
-            ours, others = (self.eyes.game_logit(each) for each in kinds)
-        return f"logits {ours.min():.1f} or more, those of others {others.max():.1f} or less"
+        return tell_apart(self.eyes, shown.to(where), self._others.to(where), rng)
 
     def _choices(self, spec: ActionSpec, answer: tuple[int, ...]) -> list[np.ndarray | None]:
         """For each token of an answer, the ids it was chosen from; None where it is the only one.
@@ -237,6 +223,38 @@ class GameLoss(nn.Module):
                 state = grammar.next_state(state, token)
             self._allowed[key] = found
         return self._allowed[key]
+
+
+def tell_apart(eyes: GameEyes, shown: Tensor, others: Tensor, rng: np.random.Generator) -> str:
+    """Learn to tell the colours of games from those of what is none, and say the logits of both.
+
+    Half of what is drawn are the hardest ones: one map in a thousand that is read as a game would
+    still be a loss.
+    """
+    kinds, signs = (shown, others), (1, -1)
+    wanted = torch.tensor([1.0, 0.0], device=shown.device).repeat_interleave(AT_ONCE)
+    optimizer = torch.optim.AdamW(eyes.kind.parameters(), lr=APART_RATE)
+    hardest: list[Tensor] = []
+    for step in range(APART):
+        for group in optimizer.param_groups:
+            group["lr"] = APART_RATE * cosine_schedule(step, APART, WARMUP)
+        if step % LOOK_AGAIN == 0:
+            with torch.no_grad():
+                logits = [sign * eyes.game_logit(each) for each, sign in zip(kinds, signs)]
+            hardest = [each.argsort()[:HARDEST] for each in logits]
+        some = []
+        for each, hard in zip(kinds, hardest):
+            places = torch.as_tensor(rng.integers(len(each), size=AT_ONCE), device=each.device)
+            again = rng.integers(len(hard), size=AT_ONCE // 2)
+            places[: AT_ONCE // 2] = hard[again]
+            some.append(_brighter(each[places], rng))
+        loss = F.binary_cross_entropy_with_logits(eyes.game_logit(torch.cat(some)), wanted)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+    with torch.no_grad():
+        least, most = eyes.game_logit(shown).min(), eyes.game_logit(others).max()
+    return f"logits {least:.1f} or more, those of others {most:.1f} or less"
 
 
 def _weight(folder: Path, config: Config) -> float:

@@ -70,10 +70,15 @@ def test_the_eyes_were_made_by_the_recipe_and_the_rest_is_gea_state() -> None:
     assert f"--steps {made['steps']} " in script
     assert all(f"/{folder}" in script for folder in made["data"])
     assert set(GEA.declares({})[0]) == {"image? unless dom", "text?", "dom?", "admissible?"}
-    assert (
-        read_training_data(GEA.trained_on({})).axes
-        == read_training_data(GEAState.trained_on({})).axes
-    )
+    games = json.loads((SHIPPED / "gea" / "training.json").read_text())["games"]
+    script = (RECIPES / "games.sh").read_text() + script
+    assert f"--steps {games['steps']} " in script
+    named = [folder.removeprefix("frames-") for folder in games["data"]]
+    assert all(re.search(rf"\b{folder}\b", script) for folder in named)
+    saw, before = (read_training_data(kind.trained_on({})).axes for kind in (GEA, GEAState))
+    assert saw["task"] > before["task"]
+    families = {name.partition("/")[0] for name in saw["task"] - before["task"]}
+    assert families == {"miniworld", "vizdoom", "atari", "procgen-train"}
     states, sees = (
         load_file(SHIPPED / name / "model.safetensors") for name in ("gea-state", "gea")
     )

@@ -4,8 +4,8 @@
 # was interrupted, run it again. Variables and their defaults: BENCH (bench), DEMOS (demos), FRAMES
 # (frames), MODELS (models), SEES (the weights that see: baselines/gea/weights/gea), STATES (those
 # that read states: baselines/gea/weights/gea-state), THREADS (1).
-# The weights that are included were set apart from 4,500 more frames of Meta-World, those of
-# recipes/sees.sh.
+# The included weights were set apart from the frames of recipes/sees.sh as well ($FRAMES/frames-mt50
+# and $FRAMES/frames-more), which count where they are.
 set -eu
 BENCH=${BENCH:-bench} DEMOS=${DEMOS:-demos} FRAMES=${FRAMES:-frames} MODELS=${MODELS:-models}
 SEES=${SEES:-baselines/gea/weights/gea} STATES=${STATES:-baselines/gea/weights/gea-state}
@@ -32,17 +32,23 @@ taught freeway Freeway 2 atari atari/freeway
 taught pong Pong 4 atari atari/pong
 taught coinrun CoinRun 60 procgen-train "*/coinrun"
 taught bigfish BigFish 8 procgen-train "*/bigfish"
-framed babyai 40
+# Random play: what MiniGrid looks like.
+"$BENCH" demos --suite minigrid --agent uniform --keep all --episodes 30 --views image --pixels 84 \
+    --images webp --workers 0 --out "$DEMOS/shown-minigrid"
+framed babyai 200
 framed metaworld 20
 framed fetch 40
 framed pointmaze 20
 
 set -- --data "$FRAMES/frames-babyai" --data "$FRAMES/frames-metaworld" \
     --data "$FRAMES/frames-fetch" --data "$FRAMES/frames-pointmaze" \
-    --data "$DEMOS/miniworld" --data "$DEMOS/my_way_home"
-"$BENCH" train gea --stage games --init "$SEES" "$@" --set 'datasets={"*":1,"miniworld":4}' \
+    --data "$DEMOS/shown-minigrid" --data "$DEMOS/miniworld" --data "$DEMOS/my_way_home"
+for more in "$FRAMES/frames-mt50" "$FRAMES/frames-more"; do
+    if [ -d "$more" ]; then set -- "$@" --data "$more"; fi
+done
+"$BENCH" train gea --stage games --init "$SEES" "$@" --set 'datasets={"*":1,"miniworld":4,"shown-*":0}' \
     --steps 900 --threads "$THREADS" --out "$MODELS/gea-walks"
 "$BENCH" train gea --stage games --init "$MODELS/gea-walks" "$@" --data "$DEMOS/freeway" \
     --data "$DEMOS/pong" --data "$DEMOS/coinrun" --data "$DEMOS/bigfish" \
-    --set 'datasets={"*":1,"miniworld":3,"pong":2}' --steps 1400 --threads "$THREADS" \
+    --set 'datasets={"*":1,"miniworld":3,"pong":2,"shown-*":0}' --steps 1400 --threads "$THREADS" \
     --out "$MODELS/gea"
