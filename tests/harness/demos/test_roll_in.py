@@ -115,6 +115,24 @@ def test_a_teacher_takes_the_experts_place(roll_in: AgentSpec | None, tmp_path: 
         _recorded(tmp_path / "d", roll_in, None, UNIFORM, options, ENDLESS)
 
 
+class Expertless(toys.ToyAdapter):
+    """A game that nobody wrote an expert for."""
+
+    @classmethod
+    def has_expert(cls, task: Task) -> bool:
+        return False
+
+    def expert(self, executed: Any) -> Any:
+        raise AssertionError("there is none to ask")
+
+
+def test_a_task_without_an_expert_is_recorded_with_a_teacher(tmp_path: Path) -> None:
+    task = toys.toy_task("game", adapter=f"{__name__}:Expertless", max_steps=30, size=12)
+    teacher = AgentSpec("teaching", f"{__name__}:Teaching", {})
+    assert len(_recorded(tmp_path / "d", None, None, teacher, SHOWN, task)) == 8
+    assert len(_recorded(tmp_path / "e", None, None, None, SHOWN, task)) == 0
+
+
 @pytest.mark.parametrize(
     ("roll_in", "agent", "teacher", "words"),
     [
