@@ -103,6 +103,8 @@ class RecordingSummary:
                 + ("has no result; " if self.summary.missing == 1 else "have no result; ")
                 + "the same command plays what is missing"
             )
+        if not self.summary.planned:
+            lines.append(self.summary.nothing())
         tasks = sum(each.kept > 0 for each in self.counts)
         noun = "episode" if self.rewarded else "demonstration"
         lines.append(

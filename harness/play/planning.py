@@ -64,7 +64,8 @@ def make_plan(
             if missing is None and ASKING.intersection(reads) and not kind.has_expert(task):
                 missing = Missing(
                     "this task has no expert",
-                    "play it with another agent, for example --agent uniform",
+                    "play it with another agent, for example --agent uniform; `bench demos` takes "
+                    "one that plays well as --teacher",
                 )
             if missing is None and SKILLS in reads and not kind.skills(task):
                 missing = Missing(

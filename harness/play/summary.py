@@ -46,7 +46,7 @@ class RunSummary:
         if self.missing:
             lines.append(self._without_score())
         if not self.planned:
-            lines.append(self._nothing())
+            lines.append(self.nothing())
         show = f"bench show {self.path} --failures, " if self.failures else ""
         return "\n".join(
             [
@@ -56,7 +56,8 @@ class RunSummary:
             ]
         )
 
-    def _nothing(self) -> str:
+    def nothing(self) -> str:
+        """Why no case was planned, a line."""
         if not self.not_run:
             return "nothing could run: see the reasons above"
         row, *others = self.not_run

@@ -130,7 +130,12 @@ def test_a_task_without_an_expert_is_recorded_with_a_teacher(tmp_path: Path) -> 
     task = toys.toy_task("game", adapter=f"{__name__}:Expertless", max_steps=30, size=12)
     teacher = AgentSpec("teaching", f"{__name__}:Teaching", {})
     assert len(_recorded(tmp_path / "d", None, None, teacher, SHOWN, task)) == 8
-    assert len(_recorded(tmp_path / "e", None, None, None, SHOWN, task)) == 0
+    nothing = record(
+        [(QUICK, task)], tmp_path / "e", SHOWN, RunOptions(workers=0), PlainProgress(), episodes=1
+    )
+    assert nothing.demos == 0
+    assert "this task has no expert" in nothing.as_text()
+    assert "--teacher" in nothing.as_text()
 
 
 @pytest.mark.parametrize(
