@@ -112,13 +112,16 @@ def record_frames(
 
 
 def read_frames(folders: Sequence[Path]) -> Iterator[Frames]:
-    """All frames of some folders, file by file. Raises UserError when there are none."""
-    files = [(folder, file) for folder in folders for file in sorted(folder.rglob("*-*.npz"))]
-    if not files:
-        raise UserError(
-            "name frames with --data; `bench train gea --stage frames --suite S --out FRAMES` "
-            "records some"
-        )
+    """All frames of some folders, file by file. Raises UserError for a folder that has none."""
+    records = "`bench train gea --stage frames --suite S --out FRAMES` records some"
+    if not folders:
+        raise UserError(f"name frames with --data; {records}")
+    files = []
+    for folder in folders:
+        found = sorted(folder.rglob("*-*.npz"))
+        if not found:
+            raise UserError(f"--data {folder} holds no frames; {records}")
+        files += [(folder, file) for file in found]
     for folder, file in files:
         try:
             with np.load(file, allow_pickle=False) as content:

@@ -122,8 +122,8 @@ def test_frames_hold_what_the_other_model_reads(seeing: tuple[Path, list[str]]) 
             red, green, blue = picture[int(y * 168), int(x * 168)].astype(int)
             assert red > green + 60
             assert red > blue + 60
-    with pytest.raises(UserError, match="--stage frames"):
-        list(read_frames([seeing[0] / "nothing"]))
+    with pytest.raises(UserError, match=r"nothing holds no frames; .*--stage frames"):
+        list(read_frames([seeing[0] / "frames", seeing[0] / "nothing"]))
 
 
 def test_the_student_learns_to_see_and_reads_pictures_only(seeing: tuple[Path, list[str]]) -> None:
