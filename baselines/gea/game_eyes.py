@@ -29,8 +29,9 @@ GROUPS = 8
 """Of the normalisation, which looks at one picture alone: an answer depends on no other one."""
 SQUEEZED, FEATURES = 32, 256
 DOUBT = 3.0
-"""A map or a scene that is read as a game is nonsense. Of the included weights, 13 of 20,762 pictures
-of games have a lower logit, and of 118,205 of no game that were learned none exceeds -1.8."""
+"""A map or a scene that is read as a game is nonsense. With the included weights 13 of 20,762
+pictures of games have a lower logit, and none of 118,205 of no game that were learned exceeds
+-1.8."""
 COLOURS = 14
 """Places per side of the picture whose mean colours tell a game from a map and from a scene."""
 
