@@ -112,11 +112,7 @@ def mean_of_rates(
 
     Raises ValueError for no task, or for counts that do not fit.
     """
-    _check_counts(successes, episodes)
-    played = np.asarray(episodes, dtype=np.float64)
-    rates = np.asarray(successes, dtype=np.float64) / played
-    low, high = rate_bounds(rates, played / design, level)
-    return Interval(float(rates.mean()), float(low), float(high))
+    return _mean(successes, episodes, level, design, rate_bounds)
 
 
 def rate_bounds(
@@ -152,11 +148,7 @@ def exact_mean_of_rates(
     to 1, it covered at least 95 % (mean_of_rates: 90.5), and was wider by 2 to 25 %. Raises
     ValueError as mean_of_rates.
     """
-    _check_counts(successes, episodes)
-    played = np.asarray(episodes, dtype=np.float64)
-    rates = np.asarray(successes, dtype=np.float64) / played
-    low, high = exact_rate_bounds(rates, played / design, level)
-    return Interval(float(rates.mean()), float(low), float(high))
+    return _mean(successes, episodes, level, design, exact_rate_bounds)
 
 
 def exact_rate_bounds(
@@ -174,6 +166,24 @@ def exact_rate_bounds(
         return far
 
     return _bounds(rates, counts, is_far)
+
+
+Bounds = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
+"""From rates, numbers of episodes and a level: rate_bounds or exact_rate_bounds."""
+
+
+def _mean(
+    successes: Sequence[int],
+    episodes: Sequence[int],
+    level: float,
+    design: float | np.ndarray,
+    bounds: Bounds,
+) -> Interval:
+    _check_counts(successes, episodes)
+    played = np.asarray(episodes, dtype=np.float64)
+    rates = np.asarray(successes, dtype=np.float64) / played
+    low, high = bounds(rates, played / design, level)
+    return Interval(float(rates.mean()), float(low), float(high))
 
 
 IsFar = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
