@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.core.reads import view_of
 from harness.records.privilege import FIRST_SCHEMA
 from leaderboards.schema import Group, Report, TaskRow
 
@@ -46,4 +47,4 @@ def privilege_lines(report: Report, *, short: bool = False) -> list[str]:
 
 def _names_views(run: Mapping[str, Any]) -> bool:
     reads: Sequence[str] = run["agent"]["reads"]
-    return any(name.rstrip("?") != "expert" for name in reads)
+    return any(view_of(name) != "expert" for name in reads)

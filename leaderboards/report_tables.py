@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.core.agent import ALL_VIEWS
 from harness.core.grammar import counted
 from harness.core.nouns import LONGEST_EPISODE
+from harness.core.reads import view_of
 from harness.probes.wiring.passive import warnings
 from harness.records.identity import UNNAMED
 from harness.records.imported import imported_line
@@ -92,7 +93,7 @@ def report_header(report: Report) -> list[str]:
 def who_lines(report: Report, *, short: bool = False) -> list[str]:
     """Who played what, when and with which versions. `short`: long lists are counted."""
     run, agent = report.run, report.run["agent"]
-    views = [name for name in agent["reads"] if name.rstrip("?") != "expert"]
+    views = [name for name in agent["reads"] if view_of(name) != "expert"]
     views = ["any view on offer" if name == ALL_VIEWS else name for name in views]
     seen = [f"reads {', '.join(views)}"] if views else []
     seen += ["privileged: sees the expert"] if agent.get("privileged") else []

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.core import Brief, UserError
 from harness.core.grammar import counted
+from harness.core.reads import view_of
 from harness.demos.columns import encode, modules
 from harness.demos.dataset import Demos
 from harness.demos.lerobot import export
@@ -45,7 +46,7 @@ def export_lerobot(
     UserError where nothing is left, and where a package is missing.
     """
     modules()
-    reads = [each for each in run.reads if each.rstrip("?") != "expert"]
+    reads = [each for each in run.reads if view_of(each) != "expert"]
     wanted = list(views) if views is not None else reads or list(DEFAULT_VIEWS)
     with tempfile.TemporaryDirectory(prefix="bench-export-") as name:
         kept, remarks = _replayed(run, Path(name), wanted, progress)
