@@ -28,6 +28,7 @@ from baselines.learning.sampling import StepSampler
 from baselines.learning.text_tokenizer import TextTokenizer
 from baselines.learning.views import scaled
 from harness.core import UI, Box, Discrete, Elements, MultiDiscrete, Text, Texts, UserError
+from harness.core.reads import is_optional, view_of
 from harness.demos import Demo, Demos
 from harness.demos.columns import encode
 
@@ -194,7 +195,7 @@ class Examples:
     def _prepare(self, number: int, index: int) -> _PreparedEpisode:
         demo = self._sets[number].read(index, (*self._views, *_names(self._config.auxiliary)))
         for name in self._config.views:
-            if not name.endswith("?") and name not in demo.brief.observation:
+            if not is_optional(name) and name not in demo.brief.observation:
                 raise UserError(
                     f"{demo.row.task}: the demonstrations have no view {name!r}, "
                     "which the configuration asks for"
@@ -277,7 +278,7 @@ class Examples:
 
 
 def _names(views: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name.rstrip("?") for name in views)
+    return tuple(view_of(name) for name in views)
 
 
 def _auxiliary(demo: Demo, observation: Mapping[str, Any], names: Sequence[str]) -> np.ndarray:
@@ -336,7 +337,7 @@ def tokenizer_texts(folders: Sequence[Path], config: Config) -> list[str]:
     """Distinct texts to train nano's text tokenizer on: what it will read and write."""
     # A dict keeps the order in which texts are found, which a set would not.
     found: dict[str, None] = {}
-    views = tuple(name.rstrip("?") for name in config.views)
+    views = tuple(view_of(name) for name in config.views)
     for folder in folders:
         demos = Demos(folder)
         for row in demos.rows:

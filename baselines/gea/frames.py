@@ -29,6 +29,7 @@ import numpy as np
 from baselines.gea.config import Config
 from baselines.gea.prompt import numeric_inputs
 from harness.core import Case, Task, UserError, stream
+from harness.core.reads import view_of
 from harness.demos.columns import is_image, shrunk
 from harness.demos.training import training_seed, training_task
 from harness.host.loading import load_adapter
@@ -200,7 +201,7 @@ def played_frames(
 
 def _frame(env: Any, seen: Any, config: Config, side: int) -> tuple[tuple[np.ndarray, ...], int]:
     """(a frame, the number of cells of its map): `side` is that of an earlier frame, or 0."""
-    names = {view.rstrip("?") for view in config.views} | {PICTURE, PARTIAL, "direction"}
+    names = {view_of(view) for view in config.views} | {PICTURE, PARTIAL, "direction"}
     views = {
         name: value() if callable(value) else value
         for name, value in seen.observation.items()

@@ -13,6 +13,7 @@ from baselines.gea.config import Config
 from baselines.learning.text_tokenizer import TextTokenizer
 from baselines.learning.views import has_codes, scaled
 from harness.core import UI, ActionSpec, Box, Brief, Discrete, Elements, MultiDiscrete, Spec, Text
+from harness.core.reads import view_of
 from harness.demos.columns import is_image, shrunk
 
 __all__ = [
@@ -84,7 +85,7 @@ def step_inputs(
     """
     images, text = [], []
     # In the configuration's order: a demonstration and a live episode may list views differently.
-    for name in (view.rstrip("?") for view in config.views):
+    for name in (view_of(view) for view in config.views):
         if name not in observation:
             continue
         spec, value = brief.observation[name], observation[name]
@@ -115,7 +116,7 @@ def numeric_inputs(
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """(grids, numbers) of StepInputs, from those views that the configuration names."""
     cells, numbers = [], []
-    for name in (view.rstrip("?") for view in config.views):
+    for name in (view_of(view) for view in config.views):
         spec = brief.observation.get(name)
         if spec is None or name not in observation or is_image(name, spec):
             continue

@@ -35,6 +35,7 @@ from baselines.learning.learner import Learner, Metrics, cosine_schedule
 from baselines.learning.stages import CHECKPOINTS, MADE, device
 from baselines.learning.text_tokenizer import FILE as WORDS
 from harness.core import UserError, stream
+from harness.core.reads import view_of
 
 __all__ = ["begun", "frames_configuration", "see", "student"]
 
@@ -60,7 +61,7 @@ def frames_configuration(job: Job) -> Config:
 
 def student(config: Config) -> Config:
     """The configuration of the model that sees instead of the one that reads states."""
-    kept = tuple(view for view in config.views if view.rstrip("?") not in PRIVILEGED)
+    kept = tuple(view for view in config.views if view_of(view) not in PRIVILEGED)
     return dataclasses.replace(
         config, views=("image?", *kept), vision="reader", pixels=PIXELS, past_rows=0
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from baselines.learning.config_file import StoredConfig, size
 from harness.core import UserError
 from harness.core.errors import suggest
+from harness.core.reads import view_of
 
 __all__ = ["FUSIONS", "Config"]
 
@@ -88,4 +89,4 @@ class Config(StoredConfig):
 
     def reads(self, kind: str) -> bool:
         """Whether it reads a view called `kind` or `kind_...`."""
-        return any(view.rstrip("?").partition("_")[0] == kind for view in self.views)
+        return any(view_of(view).partition("_")[0] == kind for view in self.views)

@@ -13,6 +13,7 @@ from baselines.learning.text_tokenizer import TextTokenizer
 from baselines.transformer_bc.config import Config
 from baselines.transformer_bc.inputs import Query, Seen, past_actions, seen, token_ids
 from harness.core import Discrete, UserError
+from harness.core.reads import is_optional, view_of
 from harness.demos import Demos, EpisodeRow
 
 __all__ = ["Examples", "action_names", "instructions"]
@@ -65,10 +66,10 @@ class Examples:
 
     def _read(self, number: int, index: int) -> _Episode:
         config = self._config
-        names = tuple(view.rstrip("?") for view in config.views)
+        names = tuple(view_of(view) for view in config.views)
         demo = self._sampler.sets[number].read(index, names)
         for name in config.views:
-            if not name.endswith("?") and name not in demo.brief.observation:
+            if not is_optional(name) and name not in demo.brief.observation:
                 raise UserError(
                     f"{demo.row.task}: the demonstrations have no view {name!r}, which the "
                     f"configuration asks for: record them with --views {','.join(names)}"

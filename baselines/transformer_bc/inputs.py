@@ -12,6 +12,7 @@ from baselines.learning.text_tokenizer import TextTokenizer
 from baselines.learning.views import has_codes, scaled
 from baselines.transformer_bc.config import Config
 from harness.core import Box, Brief, Discrete, MultiDiscrete
+from harness.core.reads import view_of
 from harness.demos.columns import is_image, shrunk
 
 __all__ = ["Query", "Seen", "past_actions", "seen", "token_ids"]
@@ -50,7 +51,7 @@ def seen(brief: Brief, observation: Mapping[str, Any], config: Config) -> Seen:
     """Those views of an observation that the configuration names. Others than grids of codes,
     pictures and numbers are left out."""
     cells, pictures, numbers = [], [], []
-    for name in (view.rstrip("?") for view in config.views):
+    for name in (view_of(view) for view in config.views):
         if name not in observation:
             continue
         spec, value = brief.observation[name], observation[name]
