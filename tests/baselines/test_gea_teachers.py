@@ -6,8 +6,21 @@ import numpy as np
 import pytest
 
 from baselines.gea.teachers import Basic, BigFish, CoinRun, DefendTheCenter, Freeway, Maze, Pong
-from baselines.gea.teachers.atari import BALL_X, BALL_Y, PADDLE_Y, WAITS, ball_below
 from baselines.gea.teachers.maze import CELLS, WALL, first_move, read_maze
+from baselines.gea.teachers.pong import (
+    BALL_X,
+    BALL_Y,
+    COURT,
+    LAG,
+    MEETS,
+    PADDLE_Y,
+    PATIENCE,
+    REACH,
+    WAITS,
+    ball,
+    first_push,
+    paddle_ways,
+)  # fmt: skip
 from baselines.gea.teachers.vizdoom import monsters
 from harness.core import Agent, Box, Brief, Discrete, Turn
 from harness.host.loading import load_adapter
@@ -16,22 +29,62 @@ from harness.testing import check_agent
 from suites import SUITES
 
 
-def _memory(x: int, y: int, paddle: int) -> dict[str, np.ndarray]:
-    memory = np.zeros(128, np.uint8)
+def _memory(x: int, y: int, paddle: int = 120) -> np.ndarray:
+    memory = np.zeros(128, int)
     memory[[BALL_X, BALL_Y, PADDLE_Y]] = x, y, paddle
-    return {"state": memory}
+    return memory
+
+
+def test_where_a_ball_will_meet_the_paddle() -> None:
+    assert ball(_memory(MEETS - 44, 100), _memory(MEETS - 40, 110)) == (210 - 2 * 4, 10, True)
+    # Five steps more would bring it to line 0: it bounces.
+    assert ball(_memory(MEETS - 24, 60), _memory(MEETS - 20, 50)) == (2 * COURT[0], 5, True)
+    # A ball that goes away, that stands, or that is not in play is awaited.
+    away = (WAITS, PATIENCE, False)
+    assert ball(_memory(100, 100), _memory(96, 104)) == away
+    assert ball(_memory(100, 100), _memory(100, 104)) == away
+    assert ball(_memory(100, 100), _memory(104, 0)) == away
+    assert ball(_memory(100, 0), _memory(104, 100)) == away
+
+
+def test_a_push_goes_on_to_move_the_paddle() -> None:
+    ways = paddle_ways(100, [])
+    assert ways[:, 0].tolist() == [100] * len(ways)  # the first plan rests
+    ways = paddle_ways(100, [0, 0, 1])
+    assert np.allclose(np.diff(ways[:5, 0]), [*LAG[1:], 0])
+    assert np.allclose(paddle_ways(100, [1, 0, 0, 1]), ways), "three pushes count"
+    assert paddle_ways(195, [1, 1, 1]).max() == REACH[1]
+    assert paddle_ways(45, [-1]).min() == REACH[0]
 
 
 def test_the_paddle_of_pong_goes_where_the_ball_will_be() -> None:
-    still = _memory(100, 150, 100)
-    assert ball_below([still]) == ball_below([still, still]) > 0
-    # A ball that falls will be lower, a paddle that moves down goes on.
-    assert ball_below([_memory(90, 140, 100), still]) > ball_below([still, still])
-    assert ball_below([_memory(90, 150, 90), still]) < ball_below([still, still])
-    # A ball that goes away, or none: back to the middle, or nothing to do.
-    away = _memory(90, 20, WAITS)
-    assert abs(ball_below([_memory(100, 20, WAITS), away])) < 10
-    assert ball_below([still, _memory(100, 0, 30)]) == 0
+    assert first_push((170, 4, True), 100, []) == 1
+    assert first_push((60, 4, True), 100, []) == -1
+    assert first_push((100, 4, True), 100, []) == 0, "the ball meets an end of the paddle"
+    assert first_push((113, 4, True), 100, []) == 1
+    assert first_push((113, 4, True), 100, [1]) == 0, "it is on its way there"
+    assert first_push((WAITS, PATIENCE, False), WAITS, []) == 0
+
+
+def test_a_player_of_pong_sees_who_pushed() -> None:
+    """The plan follows what was executed, which another agent may have drawn."""
+    names = ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE")
+    brief = Brief({"state": Box((128,), "uint8", 0, 255)}, Discrete(6, names), "b", "s")
+
+    def played(actions: tuple[int, ...], *memories: np.ndarray) -> str:
+        shown = tuple({"state": memory.astype(np.uint8)} for memory in memories)
+        (answer,) = Pong().act([Turn(brief, "", shown, actions, 0, "e")])
+        return names[answer]
+
+    near = [_memory(MEETS - 24 + 4 * step, 113, 100) for step in range(3)]
+    assert played((), near[0]) == "NOOP", "one memory does not tell where the ball goes"
+    assert played((0, 0), *near) == played((1, 1), *near)
+    assert played((0, 5), *near) == played((0, 3), *near) == "NOOP" != played((0, 0), *near)
+    low = [_memory(MEETS - 40 + 8 * step, 180, 100) for step in range(3)]
+    assert played((0, 0), *low) == "LEFT"
+    high = [_memory(MEETS - 40 + 8 * step, 60, 100) for step in range(3)]
+    assert played((0, 0), *high) == "RIGHT"
+    assert played((4, 2), *high) == played((2, 4), *high)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@
 read a console's memory are privileged; who learns from them sees the pictures alone.
 """
 
-from baselines.gea.teachers.atari import Freeway, Pong
+from baselines.gea.teachers.atari import Freeway
 from baselines.gea.teachers.maze import Maze
+from baselines.gea.teachers.pong import Pong
 from baselines.gea.teachers.procgen import BigFish, CoinRun
 from baselines.gea.teachers.vizdoom import Basic, DefendTheCenter
 
