@@ -1,9 +1,11 @@
 """recording.json: who played what a folder of recordings holds, what was kept, and as what.
 
     {"agent": {"name": "mine", "entry": "package.module:Class", "args": {}, "fingerprint": "..."},
-     "keep": "all", "views": ["state"], "images": "png", "pixels": null, "noise": 0.0}
+     "teacher": null, "roll_in": null, "keep": "all", "views": ["state"], "images": "png",
+     "pixels": null, "noise": 0.0}
 
-Folders that were recorded before it was written have none.
+`teacher` and `roll_in` have the form of `agent`. Folders that were recorded before it was written
+have none.
 """
 
 from __future__ import annotations
@@ -39,9 +41,22 @@ def check_manifest(out: Path, wanted: Mapping[str, Any]) -> None:
     known = found if isinstance(found, dict) else {}
     for name, value in json.loads(json.dumps(wanted)).items():
         if name != "agent" and known.get(name) != value:
+            option = f"--{name.replace('_', '-')}"
             raise UserError(
-                f"{out} holds a recording with another --{name}: choose another --out, or remove it"
+                f"{out} holds a recording with another {option}"
+                + (
+                    " (its source or its files have changed)"
+                    if _changed(value, known.get(name))
+                    else ""
+                )
+                + ": choose another --out, or remove it"
             )
+
+
+def _changed(wanted: Any, found: Any) -> bool:
+    """Whether two agents differ by their fingerprints alone."""
+    both = isinstance(wanted, dict) and isinstance(found, dict)
+    return both and wanted == found | {"fingerprint": wanted["fingerprint"]}
 
 
 def write_manifest(out: Path, content: Mapping[str, Any]) -> None:

@@ -162,7 +162,7 @@ def record(
             )
         observed = RecordedViews(folder, tuple(recording.views), recording.images, recording.pixels)
         options = dataclasses.replace(options, observed=observed)
-    manifest = _manifest(spec, recording, agent is None, teacher)
+    manifest = _manifest(spec, recording, agent is None, teacher, roll_in)
     check_manifest(out, manifest)
     options = dataclasses.replace(options, opened=lambda _: write_manifest(out, manifest))
     trained = []
@@ -204,17 +204,26 @@ def record(
 
 
 def _manifest(
-    spec: AgentSpec, recording: RecordingOptions, experts: bool, teacher: AgentSpec | None
+    spec: AgentSpec,
+    recording: RecordingOptions,
+    experts: bool,
+    teacher: AgentSpec | None,
+    roll_in: AgentSpec | None,
 ) -> dict[str, Any]:
     """What recording.json says."""
-    agent = {
-        "name": spec.name,
-        "entry": spec.entry,
-        "args": {} if experts else dict(spec.args),
-        "fingerprint": spec.fingerprint(),
+    agent = _who(spec) | ({"args": {}} if experts else {})
+    others = {"teacher": teacher, "roll_in": roll_in}
+    told = {name: None if other is None else _who(other) for name, other in others.items()}
+    return {"agent": agent, **told, **dataclasses.asdict(recording)}
+
+
+def _who(agent: AgentSpec) -> dict[str, Any]:
+    return {
+        "name": agent.name,
+        "entry": agent.entry,
+        "args": dict(agent.args),
+        "fingerprint": agent.fingerprint(),
     }
-    taught = None if teacher is None else f"{teacher.name} {json.dumps(dict(teacher.args))}"
-    return {"agent": agent, "teacher": taught, **dataclasses.asdict(recording)}
 
 
 def _counted(run: Path, keep: str) -> tuple[list[Counts], list[list[KeptEpisode]]]:

@@ -24,6 +24,8 @@ from harness.records.identity import AgentSpec
 
 __all__ = ["EpisodeRecording", "Recorder", "TaughtRecorder"]
 
+OTHERS = ("roll_in", "teacher")
+"""The arguments in `record` that name other agents."""
 STRETCH, SHARE = 25, 0.5
 """Steps of an episode after which it is drawn anew who acts, and the share of the other agent's."""
 
@@ -67,7 +69,7 @@ class Recorder(Agent):
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
         record, views = arguments["record"], list(arguments["views"])
-        others = [AgentSpec(**record[name]) for name in ("roll_in", "teacher") if name in record]
+        others = [AgentSpec(**record[name]) for name in OTHERS if name in record]
         history = max([1, *(each.declared()[1] for each in others)])
         if "teacher" not in record:
             return ("expert", *views), history
@@ -77,6 +79,18 @@ class Recorder(Agent):
             if name not in views and view_of(name) not in views:
                 views.append(name)
         return tuple(views), history
+
+    @classmethod
+    def identity(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments, with the fingerprints of the other agents: a changed one is another one.
+
+        Raises UserError if one of them cannot be loaded.
+        """
+        record = dict(arguments["record"])
+        for name in OTHERS:
+            if name in record:
+                record[name] = {**record[name], "is": AgentSpec(**record[name]).fingerprint()}
+        return {**arguments, "record": record}
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """What is executed: the expert's action (the no-op if it has given up), or another one.

@@ -42,7 +42,7 @@ class Looking(toys.GoodAgent):
 
 def _recorded(
     out: Path,
-    roll_in: AgentSpec | None,
+    roll_in: AgentSpec | None = None,
     agent: AgentSpec | None = None,
     teacher: AgentSpec | None = None,
     options: RecordingOptions = SHOWN,
@@ -113,6 +113,26 @@ def test_a_teacher_takes_the_experts_place(roll_in: AgentSpec | None, tmp_path: 
     assert "action (the teacher's, to be imitated)" in card
     with pytest.raises(UserError, match="another --teacher"):
         _recorded(tmp_path / "d", roll_in, None, UNIFORM, options, ENDLESS)
+
+
+@pytest.mark.parametrize("option", ["teacher", "roll_in"])
+def test_an_agent_that_changed_does_not_go_on_with_a_recording(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / f"changing_{option}.py"
+    source.write_text(f"from {__name__} import Teaching\n\n\nclass Mine(Teaching):\n    pass\n")
+    agents = {option: AgentSpec("mine", f"{source.stem}:Mine", {})}
+    out = tmp_path / "d"
+    assert len(_recorded(out, **agents)) == 8
+    assert len(_recorded(out, **agents)) == 8, "the same agent continues"
+    source.write_text(source.read_text() + "# changed\n")
+    words = f"another --{option.replace('_', '-')} .its source or its files have changed.: choose"
+    with pytest.raises(UserError, match=words):
+        _recorded(out, **agents)
+    (out / "recording.json").unlink()  # the run directory knows, too
+    with pytest.raises(UserError, match="another run"):
+        _recorded(out, **agents)
 
 
 class Expertless(toys.ToyAdapter):
