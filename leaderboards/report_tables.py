@@ -78,6 +78,9 @@ VIOLATIONS = (
     "violation %: of episodes, with at least one violation; safe %: successes without any; n/m: "
     "not measured"
 )
+FEW_EPISODES = 20
+"""Below this number the rates at which Wilson's interval fails lie more than a point from the ends
+(docs/decisions/095-few-episodes.md)."""
 MOST_NAMED = 6
 """Suites or packages that a short header names; more are counted."""
 MOST_RULES = 2
@@ -163,6 +166,11 @@ def reading_lines(report: Report, *, short: bool = False) -> list[str]:
             f"played by a rule: {run['stopping']}; where it could stop early, the intervals of "
             "tasks hold at every look, and means have none"
         )
+    if not run.get("stopping") and any(map(_has_few, report.tasks)):
+        lines.append(
+            f"with fewer than {FEW_EPISODES} episodes, a task's interval misses a true rate near 0 "
+            "or 100 % in up to 21 of 100 runs, not in 5"
+        )
     if any(row.distinct or row.distinct_starts for row in report.tasks):
         lines.append(
             "distinct: episodes that start alike and take the same course are one, and an interval "
@@ -191,6 +199,12 @@ def reading_lines(report: Report, *, short: bool = False) -> list[str]:
     if report.overall.partial:
         lines.append("at worst: every planned episode without a result counted as a failure")
     return lines
+
+
+def _has_few(row: TaskRow) -> bool:
+    """Whether its rate has an interval, of few episodes."""
+    bounded = row.interval is not None and row.interval.low is not None
+    return bounded and (row.distinct or row.n) < FEW_EPISODES
 
 
 def report_tables(report: Report) -> list[Table]:

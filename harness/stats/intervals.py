@@ -53,8 +53,9 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
 
         (successes + z^2 / 2 +- z sqrt(n p (1 - p) + z^2 / 4)) / (n + z^2)
 
-    so 0 of n and n of n have an interval, too. Raises ValueError unless 0 <= successes <= n and
-    n >= 1.
+    so 0 of n and n of n have an interval, too. On average over rates it covers what it says, but
+    84 % in place of 95 at some near 0 and 1, about 0.18 / n from there. Raises ValueError unless
+    0 <= successes <= n and n >= 1.
     """
     _check_counts([successes], [n])
     z = z_of(level)
@@ -107,7 +108,8 @@ def mean_of_rates(
     task, or several with the same counts, it is Wilson's interval of the pooled count.
 
     In simulations of 2 to 60 tasks with 5 to 50 episodes it covered at least 90 %, mostly 95 %, at
-    a level of 95 %. Combining the tasks' Wilson intervals covered as little as 82 % (MOVER) or
+    a level of 95 %; of ten tasks or more with 1 to 5 episodes at least 91, of two with 1 to 3 at
+    least 87. Combining the tasks' Wilson intervals covered as little as 82 % (MOVER) or
     63 % (stratified, Yan & Su 2010), worst at rates near 0 or 1.
 
     Raises ValueError for no task, or for counts that do not fit.
@@ -144,9 +146,9 @@ def exact_mean_of_rates(
     Clopper and Pearson's interval of the effective number of episodes (Korn & Graubard 1998, Surv.
     Methodol. 24:193), with V(M) of mean_of_rates, and so Clopper and Pearson's own for one task.
 
-    In simulations of 1 to 20 tasks with 5 to 100 episodes, tasks alike and different, rates from 0
-    to 1, it covered at least 95 % (mean_of_rates: 90.5), and was wider by 2 to 25 %. Raises
-    ValueError as mean_of_rates.
+    In simulations of 1 to 50 tasks with 1 to 100 episodes, tasks alike and different, rates from 0
+    to 1, it covered at least 93 %, mostly 97 (mean_of_rates: 87 and 96), and was wider by 2 to
+    25 %. Raises ValueError as mean_of_rates.
     """
     return _mean(successes, episodes, level, design, exact_rate_bounds)
 

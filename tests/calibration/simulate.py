@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from calibration.coverage import coverage
+from calibration.few_episodes import FEW, few_episodes
 from calibration.gates import TESTS
 from calibration.hard_cases import SCORES, few_scores, other_tasks, unequal_numbers
 from calibration.perturbed import FIGURES, perturbed
@@ -21,6 +22,7 @@ from calibration.verdicts import collapse, false_alarms, false_passes, planned, 
 TRIPLE = ["pass", "regress", "episodes"]
 TABLES: dict[str, tuple[list[str], Callable[[int], list[list[str]]]]] = {
     "Coverage": (["interval", "world", "covered", "least"], coverage),
+    "Few episodes": (FEW, few_episodes),
     "Equal agents that regress": (["world", *TESTS], false_alarms),
     "Worse agents that pass": (["world", *TESTS], false_passes),
     "Power": (

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from calibration import coverage, gates, hard_cases, perturbed, shared_rooms, stopped, verdicts
+from calibration import (
+    coverage,
+    few_episodes,
+    gates,
+    hard_cases,
+    perturbed,
+    shared_rooms,
+    stopped,
+    verdicts,
+)
 
 pytestmark = pytest.mark.slow
 RUNS = 300
@@ -22,6 +31,20 @@ def test_every_interval_covers_what_it_promises():
             80 if interval.startswith("Wilson") else 95 - 2 * NOISE
         )  # Wilson falls short here and there: rates near 0 and 1
         assert float(least) > floor, (interval, world)
+
+
+def test_with_few_episodes_a_mean_covers_and_a_single_task_on_average():
+    for size, covered, least, _, exact, least_exact, _ in few_episodes.few_episodes(RUNS, (2, 10)):
+        single, pair = size.startswith("1 x"), size.startswith("2 x")
+        assert float(covered) > 94, size
+        assert float(exact) > 94, size
+        if single:
+            # Wilson's falls short near 0 and 1: reports say so.
+            assert 79 < float(least) < 87, size
+            assert float(least_exact) > 95, size
+        else:
+            assert float(least) > (87 if pair else 91) - NOISE, size
+            assert float(least_exact) > 93 - NOISE, size
 
 
 def test_no_test_that_is_offered_gives_false_verdicts_too_often():

@@ -40,6 +40,21 @@ def test_the_same_episode_counts_once_in_the_interval():
     assert "50 episodes, 1 distinct" in words(render(report, "text", full=True))
 
 
+@pytest.mark.parametrize("full", [True, False])
+def test_a_report_says_where_the_interval_of_few_episodes_fails(full):
+    few, many = item(episodes=19), item(episodes=20)
+    said = "with fewer than 20 episodes, a task's interval misses a true rate near 0 or 100 %"
+    known = [(few, "", True), (many, "", False), (many, "one start, one course", True)]
+    for of, digest, expected in known:
+        report = report_of(run_of(of), played(of, start=digest, digest=digest))
+        assert (said in words(render(report, "text", full=full))) is expected
+    stopped = run_of(few) | {"stopping": "--until-width 0.1"}
+    assert said not in words(render(report_of(stopped, played(few)), "text", full=full))
+    without_success = game("atari/pong@1", 3)
+    scored = report_of(run_of(without_success), scores(without_success, 1, 2, 3))
+    assert said not in words(render(scored, "text", full=full))
+
+
 def test_different_episodes_from_one_start_speak_of_that_start():
     reach = item(episodes=50)
     report = report_of(run_of(reach), played(reach, start="s", digest="d{k}"))
