@@ -122,7 +122,7 @@ def test_an_agent_that_changed_does_not_go_on_with_a_recording(
     monkeypatch.syspath_prepend(tmp_path)
     source = tmp_path / f"changing_{option}.py"
     source.write_text(f"from {__name__} import Teaching\n\n\nclass Mine(Teaching):\n    pass\n")
-    agents = {option: AgentSpec("mine", f"{source.stem}:Mine", {})}
+    agents: dict[str, Any] = {option: AgentSpec("mine", f"{source.stem}:Mine", {})}
     out = tmp_path / "d"
     assert len(_recorded(out, **agents)) == 8
     assert len(_recorded(out, **agents)) == 8, "the same agent continues"
