@@ -102,12 +102,13 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def run_model(
-        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any, last: int = 0
     ) -> tuple[Tensor, Any]:
         """(hidden states (B, T, width), the cache including these tokens).
 
         `embeds`: (B, T, width); `mask`: (B, L + T) including the L cached tokens; `cache`: what
         `new_cache` or an earlier call returned, or None if keys and values are not needed again.
+        `last`: return the states of so many tokens from the end; 0: of all.
         """
 
     def last_hidden(
@@ -264,13 +265,18 @@ class Backbone(nn.Module, ABC):
             ).float()
 
     def hidden_states(
-        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]
+        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]], *, past: bool = True
     ) -> tuple[Tensor, Batch]:
-        """For training: hidden states (B, L, width) of prompts followed by their answers."""
+        """For training: hidden states (B, L, width) of prompts followed by their answers.
+
+        Without `past`, only of the last token of the prompts and of the answers, (B, n + 1, width)
+        where n is the length of the longest answer: from them the answers are predicted.
+        """
         steps = [step for prompt in prompts for step in prompt.steps]
         self.encode_inputs(steps, keep=False)
         batch = self.collate(prompts, answers)
         for step in steps:
             step.features.clear()  # they would keep the whole graph in memory
-        hidden, _ = self.run_model(self.embed(batch), batch.mask, self.positions(batch), None)
+        last = 0 if past else max(map(len, answers)) + 1
+        hidden, _ = self.run_model(self.embed(batch), batch.mask, self.positions(batch), None, last)
         return hidden, batch

@@ -114,20 +114,36 @@ class Llama(nn.Module):
         return self._fused
 
     def forward(
-        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: KVCache | None = None
+        self,
+        embeds: Tensor,
+        mask: Tensor,
+        positions: Tensor,
+        cache: KVCache | None = None,
+        *,
+        last: int = 0,
     ) -> Tensor:
         """Hidden states (B, T, width) of `embeds` (B, T, width).
 
         `mask`: int64 (B, L + T), 0 where there is padding, for the L tokens in the cache and these.
         `positions`: int64 (B, T). `cache`: the keys and values of the tokens before; those of these
-        tokens are added to it in place.
+        tokens are added to it in place. `last`: the number of tokens at the end whose states are
+        returned, 0 for all; the last layer computes for the others keys and values only.
         """
         angles = positions[..., None].to(self.inverse_frequencies.dtype) * self.inverse_frequencies
         rotation = angles.cos().to(embeds.dtype)[:, None], angles.sin().to(embeds.dtype)[:, None]
-        allowed = _attention_mask(mask, embeds.shape[1])
+        count = embeds.shape[1]
+        allowed = _attention_mask(mask, count)
+        written_out = _writes_attention_out(embeds)
+        if allowed is None and count > 1 and (written_out or last):
+            allowed = torch.ones(1, 1, count, count, dtype=torch.bool, device=mask.device).tril()
+        if written_out and allowed is not None:
+            allowed = torch.zeros_like(allowed, dtype=torch.bfloat16).masked_fill(
+                ~allowed, -torch.inf
+            )
         hidden = embeds
         for number, layer in enumerate(self.layers):
-            hidden = layer(hidden, rotation, allowed, cache, number)
+            wanted = last if number == len(self.layers) - 1 else 0
+            hidden = layer(hidden, rotation, allowed, cache, number, wanted)
         normed: Tensor = self.norm(hidden)
         return normed
 
@@ -145,6 +161,32 @@ def _attention_mask(mask: Tensor, count: int) -> Tensor | None:
     # Padding attends to itself: a softmax over nothing would be NaN.
     itself = torch.eye(length, dtype=torch.bool, device=mask.device)[length - count :]
     return ((mask[:, None, None, :] > 0) & causal) | itself
+
+
+def _writes_attention_out(embeds: Tensor) -> bool:
+    """Whether `_attend` computes attention itself, without PyTorch's kernel.
+
+    The gradient of that kernel takes ten times as long, in bfloat16 on a CPU.
+    """
+    return (
+        torch.is_grad_enabled()
+        and embeds.device.type == "cpu"
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    )
+
+
+def _attend(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None) -> Tensor:
+    """(B, heads, T, channels): what T queries attend to.
+
+    `allowed`: (B or 1, 1, T, L): bool, or in bfloat16 what is added to the scores.
+    """
+    if allowed is None or allowed.dtype == torch.bool:
+        return F.scaled_dot_product_attention(
+            queries, keys, values, allowed, is_causal=allowed is None and queries.shape[2] > 1
+        )
+    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2) + allowed
+    return scores.softmax(-1) @ values
 
 
 class _Norm(nn.Module):
@@ -198,9 +240,11 @@ class _Block(nn.Module):
         allowed: Tensor | None,
         cache: KVCache | None,
         number: int,
+        last: int,
     ) -> Tensor:
-        hidden = hidden + self.self_attn(
-            self.input_layernorm(hidden), rotation, allowed, cache, number
+        """`last` as in `Llama.forward`."""
+        hidden = hidden[:, -last:] + self.self_attn(
+            self.input_layernorm(hidden), rotation, allowed, cache, number, last
         )
         output: Tensor = hidden + self.mlp(self.post_attention_layernorm(hidden))
         return output
@@ -221,13 +265,21 @@ class _Attention(nn.Module):
         allowed: Tensor | None,
         cache: KVCache | None,
         number: int,
+        last: int,
     ) -> Tensor:
-        shape = (*hidden.shape[:2], self._heads, -1)
         queries, keys, values = (
-            part(hidden).view(shape).transpose(1, 2)
-            for part in (self.q_proj, self.k_proj, self.v_proj)
+            channels.unflatten(-1, (self._heads, -1)).transpose(1, 2)
+            for channels in (
+                self.q_proj(hidden[:, -last:]),
+                self.k_proj(hidden),
+                self.v_proj(hidden),
+            )
         )
-        queries, keys = _rotate(queries, rotation), _rotate(keys, rotation)
+        cos, sin = rotation
+        queries = _rotate(queries, (cos[:, :, -last:], sin[:, :, -last:]))
+        keys = _rotate(keys, rotation)
+        if allowed is not None:
+            allowed = allowed[:, :, -last:]
         if cache is not None:
             if number < len(cache):
                 keys, values = (
@@ -237,9 +289,7 @@ class _Attention(nn.Module):
                 cache[number] = keys, values
             else:
                 cache.append((keys, values))
-        mixed = F.scaled_dot_product_attention(
-            queries, keys, values, allowed, is_causal=allowed is None and queries.shape[2] > 1
-        )
+        mixed = _attend(queries, keys, values, allowed)
         output: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
         return output
 

@@ -146,9 +146,9 @@ class Nano(Backbone):
         return rows[-self.config.past_rows :]
 
     def run_model(
-        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any, last: int = 0
     ) -> tuple[Tensor, Any]:
-        return self.model(embeds, mask, positions, cache), cache
+        return self.model(embeds, mask, positions, cache, last=last), cache
 
     def last_hidden(
         self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any

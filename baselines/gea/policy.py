@@ -279,16 +279,15 @@ class Policy(nn.Module):
         Tokens are predicted as in sft_loss. The critic's gradient does not reach the backbone.
         """
         with self.autocast():
-            hidden, batch = self.backbone.hidden_states(prompts, answers)
-        begin = batch.ids.shape[1] - max(map(len, answers)) - 1
-        logits = self.backbone.logits(hidden[:, begin:-1])
+            hidden, batch = self.backbone.hidden_states(prompts, answers, past=False)
+        logits = self.backbone.logits(hidden[:, :-1])
         losses = F.cross_entropy(
             logits.transpose(1, 2),
-            batch.targets[:, begin + 1 :],
+            batch.targets[:, -logits.shape[1] :],
             ignore_index=IGNORED,
             reduction="none",
         ).sum(1)
-        return losses, self.value(self._critic_inputs(hidden[:, begin], batch).detach())
+        return losses, self.value(self._critic_inputs(hidden[:, 0], batch).detach())
 
     def _auxiliary_errors(self, hidden: Tensor, numbers: Sequence[np.ndarray | None]) -> Tensor:
         """(n,): the squared errors of all numbers that are given, from hidden states (B, width)."""
@@ -314,11 +313,10 @@ class Policy(nn.Module):
         """
         with self.autocast():
             answers = [decision.tokens for decision in decisions]
-            hidden, batch = self.backbone.hidden_states(prompts, answers)
-            # The place before a token predicts it, so the answers' logits begin one place earlier.
-            begin = batch.ids.shape[1] - max(map(len, answers)) - 1
-            logits = self.backbone.logits(hidden[:, begin:-1])
-        seen = self._critic_inputs(hidden[:, begin], batch)
+            hidden, batch = self.backbone.hidden_states(prompts, answers, past=False)
+            # The place before a token predicts it, so the last one predicts nothing.
+            logits = self.backbone.logits(hidden[:, :-1])
+        seen = self._critic_inputs(hidden[:, 0], batch)
         logits = logits / self.config.temperature
         log_probabilities, entropies = [], []
         for number, decision in enumerate(decisions):

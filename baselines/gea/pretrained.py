@@ -179,7 +179,7 @@ class Pretrained(Backbone):
         return positions
 
     def run_model(
-        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any, last: int = 0
     ) -> tuple[Tensor, Any]:
         output = self._inner.language_model(
             inputs_embeds=embeds,
@@ -188,7 +188,7 @@ class Pretrained(Backbone):
             past_key_values=cache,
             use_cache=cache is not None,
         )
-        return output.last_hidden_state, output.past_key_values
+        return output.last_hidden_state[:, -last:], output.past_key_values
 
     @property
     def last_block(self) -> nn.Module:

@@ -80,3 +80,45 @@ def test_the_same_gradients(both: tuple[Llama, LlamaModel]) -> None:
     for name, weight in ours.named_parameters():
         if name != "embed_tokens.weight":  # the test passes embeddings
             torch.testing.assert_close(weight.grad, expected[name].grad, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("padding", [(0,), (0, 3, 11)], ids=str)
+def test_the_states_of_the_last_tokens_alone(
+    both: tuple[Llama, LlamaModel], padding: tuple[int, ...]
+) -> None:
+    ours = both[0]
+    embeds = torch.randn(len(padding), LENGTH, WIDTH)
+    mask = torch.ones(len(padding), LENGTH, dtype=torch.int64)
+    for row, count in enumerate(padding):
+        mask[row, :count] = 0
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    with torch.no_grad():
+        every = ours(embeds, mask, positions)
+        for last in (1, 4):
+            torch.testing.assert_close(ours(embeds, mask, positions, last=last), every[:, -last:])
+
+
+@pytest.mark.parametrize("padding", [0, 5])
+@pytest.mark.parametrize("last", [0, 4])
+def test_attention_written_out_for_bfloat16(
+    both: tuple[Llama, LlamaModel], padding: int, last: int
+) -> None:
+    """Its states and gradients are as near those of float32 as bfloat16 allows."""
+    ours = both[0]
+    embeds = torch.randn(2, LENGTH, WIDTH)
+    mask = torch.ones(2, LENGTH, dtype=torch.int64)
+    mask[0, :padding] = 0
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    weighed = torch.randn(2, LENGTH, WIDTH)[:, -last:] * mask[:, -last:, None]
+    found = []
+    for short in (False, True):
+        ours.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=short):
+            hidden = ours(embeds, mask, positions, last=last).float()
+        (hidden * weighed).sum().backward()
+        query = ours.layers[0].get_parameter("self_attn.q_proj.weight").grad
+        assert query is not None
+        found.append(((hidden * mask[:, -last:, None]).detach(), query.clone()))
+    for exact, rounded in zip(*found):
+        assert not torch.equal(exact, rounded), "bfloat16 was not used"
+        assert (exact - rounded).norm() < 0.03 * exact.norm()
