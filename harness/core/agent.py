@@ -34,7 +34,8 @@ class Agent(ABC):
     reads: ClassVar[tuple[str, ...]] = ()
     """Names of the views that it reads. A trailing `?` marks a view that it can do without.
 
-    `image? unless dom` is not drawn where the agent is shown `dom`. `*` stands for all views on
+    `image? unless dom` is not drawn where the agent is shown `dom`, and `dom? unless image 210x160`
+    gives way only to pictures of so many rows and columns (reads.py). `*` stands for all views on
     offer. `expert` makes the agent privileged: it is shown the expert's action. An agent that reads
     `skills` is shown what can be called (`Turn.skills`) and may answer with calls (`Answer.calls`);
     with `expert` too it is shown the expert's plan there, and not the next action. An agent that

@@ -1,14 +1,17 @@
-"""How an entry of `Agent.reads` is written: `image`, `image?` or `image? unless dom`."""
+"""How an entry of `Agent.reads` is written: `image`, `image?`, `image? unless dom`, or
+`dom? unless image 210x160 or 667x375`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 __all__ = ["ENTRY", "as_optional", "is_optional", "is_shown", "view_of"]
 
-UNLESS = " unless "
+UNLESS, OR = " unless ", " or "
 _NAME = r"[A-Za-z0-9_./-]+"
-ENTRY = rf"{_NAME}\??({UNLESS}{_NAME})?|\*"
+_SIZE = r"[1-9][0-9]*x[1-9][0-9]*"
+ENTRY = rf"{_NAME}\??({UNLESS}{_NAME}( {_SIZE}({OR}{_SIZE})*)?)?|\*"
 """A regular expression of all entries."""
 
 
@@ -28,10 +31,26 @@ def as_optional(entry: str) -> str:
     return f"{view_of(entry)}?{unless}{other}"
 
 
-def is_shown(entry: str, reads: Collection[str], offered: Collection[str]) -> bool:
+def is_shown(entry: str, reads: Sequence[str], offered: Mapping[str, Any]) -> bool:
     """Whether an agent with these `reads` is shown the view of `entry`, one of them, if it can be.
 
-    Not beside the view behind `unless`, where that is `offered` and read as well.
+    Not beside the view behind `unless`, where that is `offered`, read as well, and of a size that
+    the entry names, if it names any: rows x columns. If that view comes first in `reads`, and is
+    itself not shown, it is in nobody's way.
+
+    `offered`: the specs or the values of views, by name.
     """
-    other = entry.partition(UNLESS)[2]
-    return other not in offered or other not in map(view_of, reads)
+    other, _, sizes = entry.partition(UNLESS)[2].partition(" ")
+    names = [view_of(each) for each in reads]
+    if other not in offered or other not in names:
+        return True
+    if sizes and _size(offered[other]) not in sizes.split(OR):
+        return True
+    place = names.index(other)
+    return place < list(reads).index(entry) and not is_shown(reads[place], reads, offered)
+
+
+def _size(view: Any) -> str:
+    """Rows x columns of the spec or the value of a view; nothing if it has none."""
+    shape = getattr(view, "shape", ())
+    return f"{shape[0]}x{shape[1]}" if len(shape) >= 2 else ""

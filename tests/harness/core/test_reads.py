@@ -34,6 +34,7 @@ PAGE = Brief({"image": PICTURE, "dom": Elements()}, ACTION, "", "")
         ("image unless dom", "image", False, "image? unless dom"),
         ("image? unless dom", "image", True, "image? unless dom"),
         ("unless", "unless", False, "unless?"),
+        ("dom unless image 8x6 or 9x9", "dom", False, "dom? unless image 8x6 or 9x9"),
     ],
 )
 def test_an_entry_is_taken_apart(entry: str, view: str, optional: bool, as_one: str) -> None:
@@ -49,6 +50,14 @@ def test_an_entry_is_taken_apart(entry: str, view: str, optional: bool, as_one: 
         # Whoever does not read the other view would be shown nothing.
         (("image? unless dom",), PAGE, {"image"}),
         (("image unless dom", "dom?"), PAGE, {"dom"}),
+        # Only pictures of some size take the place of the elements.
+        (("dom? unless image 9x9 or 8x8", "image?"), PAGE, {"image"}),
+        (("dom? unless image 8x9", "image?"), PAGE, {"dom", "image"}),
+        (("dom? unless image 8x8", "image?"), WITHOUT_PAGE, {"image"}),
+        # The first of two that give way to one another decides.
+        (("dom? unless image 8x8", "image? unless dom"), PAGE, {"image"}),
+        (("dom? unless image 9x9", "image? unless dom"), PAGE, {"dom"}),
+        (("dom? unless image 9x9", "image? unless dom"), WITHOUT_PAGE, {"image"}),
         (GEA.declares({})[0], PAGE, {"dom"}),
         (GEA.declares({})[0], WITHOUT_PAGE, {"image"}),
     ],
@@ -57,6 +66,13 @@ def test_a_view_is_shown_where_the_other_one_is_not(
     reads: tuple[str, ...], brief: Brief, shown: set[str]
 ) -> None:
     assert set(narrow(brief, reads).observation) == shown
+
+
+@pytest.mark.parametrize(
+    "entry", ["dom unless image 8", "dom unless image 0x8", "dom unless 8x8 or"]
+)
+def test_an_entry_with_a_wrong_size_is_none(entry: str) -> None:
+    assert not re.fullmatch(ENTRY, entry)
 
 
 def test_a_view_that_is_needed_is_missed_where_the_other_one_is_missing() -> None:
