@@ -118,13 +118,13 @@ def seen_lines(report: SeenReport) -> list[str]:
 
 def _sentence(gap: Gap) -> str:
     verdict = (
-        "better on what it had seen" if gap.better else "no better for sure on what it had seen"
+        "better on what it had seen" if gap.better else "not clearly better on what it had seen"
     )
     return f"{gap.axis}: {verdict}: {_points(gap, 'seen against unseen')}"
 
 
 def _starts_sentence(gap: Gap) -> str:
-    verdict = "better from them" if gap.better else "no better for sure from them"
+    verdict = "better from them" if gap.better else "not clearly better from them"
     return f"{gap.axis}: {verdict}: {_points(gap, 'these against resampled ones')}"
 
 

@@ -61,7 +61,7 @@ def change_sentences(found: StageChanges) -> list[str]:
     looked = f"{len(found.rows)} stages and modes looked at"
     lines = [
         f"base {found.base}, new {found.new}; alpha {found.alpha:g}",
-        f"moved: {told} ({looked})" if moved else f"nothing moved for sure ({looked})",
+        f"moved: {told} ({looked})" if moved else f"nothing clearly moved ({looked})",
     ]
     if found.unknown:
         lines.append(f"{counted(found.unknown, 'episode')} of the pairs not known, and left out")
@@ -75,7 +75,7 @@ def change_table(found: StageChanges) -> Table:
         "stages and failure modes",
         (
             Column("domain", tuple(row.domain for row in rows), "name"),
-            Column("", tuple(row.kind for row in rows), "name"),
+            Column("kind", tuple(row.kind for row in rows), "name"),
             Column("name", tuple(row.name for row in rows), "prose"),
             Column("base %", tuple(percent(row.base) for row in rows), spare=2),
             Column("new %", tuple(percent(row.new) for row in rows), spare=2),
@@ -83,7 +83,7 @@ def change_table(found: StageChanges) -> Table:
             Column("interval", tuple(range_of(row.difference, signed_points) for row in rows)),
             Column("corrected", tuple(p_value(row.adjusted) for row in rows)),
             Column("pairs", tuple(str(row.pairs) for row in rows), spare=1),
-            Column("", tuple("moved" if row.moved else "" for row in rows), "name"),
+            Column("verdict", tuple("moved" if row.moved else "" for row in rows), "name"),
         ),
         "Shares of episodes, in points of 100, new minus base, on the same cases; a stage: those "
         "that reached it; a mode: those that failed so first. An interval is for its row alone, "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from harness.probes.result import Plot, Point, Series, point_of
+from harness.probes.result import Plot
 from leaderboards.compare_methods import MethodsCompared
 from leaderboards.methods_render import method_sentences, method_tables
 from leaderboards.page.finding_page import finding_page
+from leaderboards.page.row_plots import differences, shares
 
 __all__ = ["methods_page"]
 
@@ -24,34 +25,19 @@ def methods_page(found: MethodsCompared) -> str:
 
 
 def _rates(found: MethodsCompared) -> list[Plot]:
-    rated = [(row.method, row.rate) for row in found.methods if row.rate is not None]
+    rated = {row.method: row.rate for row in found.methods if row.rate is not None}
     if not rated:
         return []
-    points = tuple(point_of(place, rate) for place, (_, rate) in enumerate(rated))
-    return [
-        Plot(
-            title="success",
-            kind="rows",
-            value="success %, mean over trainings and tasks",
-            labels=tuple(name for name, _ in rated),
-            series=(Series(name="success %", points=points),),
-            least=0,
-            most=100,
-        )
-    ]
+    value = "success %, mean over trainings and tasks"
+    return [shares("success", value, list(rated), {"success %": list(rated.values())})]
 
 
 def _differences(found: MethodsCompared) -> list[Plot]:
-    points: list[Point] = [
-        point_of(place, row.difference) for place, row in enumerate(found.contrasts)
-    ]
     return [
-        Plot(
-            title="differences",
-            kind="rows",
-            value="points of 100, the second minus the first",
-            labels=tuple(f"{row.base}, {row.new}" for row in found.contrasts),
-            series=(Series(name="difference", points=tuple(points)),),
-            marks=(0.0,),
+        differences(
+            "differences",
+            "points of 100, the second minus the first",
+            [f"{row.base}, {row.new}" for row in found.contrasts],
+            {"difference": [row.difference for row in found.contrasts]},
         )
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.probes.result import Plot, Point, Series, point_of
+from harness.probes.result import Plot
 from leaderboards.page.finding_page import finding_page
+from leaderboards.page.row_plots import differences, shares
 from leaderboards.seen import SeenReport
 from leaderboards.seen_gap import Gap
 from leaderboards.seen_tables import seen_sentences, seen_tables
@@ -29,41 +30,24 @@ def seen_page(report: SeenReport) -> str:
 
 
 def _rates(gaps: list[Gap]) -> Plot:
-    seen = tuple(Point(at=k, value=100 * gap.seen) for k, gap in enumerate(gaps))
-    unseen = tuple(Point(at=k, value=100 * gap.unseen) for k, gap in enumerate(gaps))
-    return Plot(
-        title="success on what was seen, and on what was not",
-        kind="rows",
-        value="success %",
-        labels=tuple(gap.axis for gap in gaps),
-        series=(Series(name="seen", points=seen), Series(name="unseen", points=unseen)),
-        least=0,
-        most=100,
+    return shares(
+        "success on what was seen, and on what was not",
+        "success %",
+        [gap.axis for gap in gaps],
+        {"seen": [gap.seen for gap in gaps], "unseen": [gap.unseen for gap in gaps]},
     )
 
 
 def _gaps(gaps: list[Gap]) -> Plot:
     """The gap of the agent along each axis, and that of the agents beside it."""
     beside = list(dict.fromkeys(each.agent for gap in gaps for each in gap.controls))
-    return Plot(
-        title="gaps",
-        kind="rows",
-        value="points of 100, seen minus unseen",
-        labels=tuple(gap.axis for gap in gaps),
-        series=(
-            Series(name="gap", points=tuple(point_of(k, gap.gap) for k, gap in enumerate(gaps))),
-            *(
-                Series(
-                    name=f"gap of {name}",
-                    points=tuple(
-                        point_of(k, each.gap)
-                        for k, gap in enumerate(gaps)
-                        for each in gap.controls
-                        if each.agent == name
-                    ),
-                )
-                for name in beside
-            ),
-        ),
-        marks=(0.0,),
+    controls = [{each.agent: each.gap for each in gap.controls} for gap in gaps]
+    return differences(
+        "gaps",
+        "points of 100, seen minus unseen",
+        [gap.axis for gap in gaps],
+        {
+            "gap": [gap.gap for gap in gaps],
+            **{f"gap of {name}": [each.get(name) for each in controls] for name in beside},
+        },
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from harness.core.grammar import counted
-from harness.probes.result import Plot, Series, point_of
-from harness.stats import Estimate
+from harness.probes.result import Plot
 from leaderboards.page.finding_page import finding_page
+from leaderboards.page.row_plots import shares
 from leaderboards.stage_tables import stage_sentences, stage_tables, tasks_of
 from leaderboards.stages import ModesOfDomain, StageReport
 from leaderboards.tables import percent
 
 __all__ = ["stages_page"]
+
+OF_ALL = "of all episodes, %"
 
 
 def stages_page(report: StageReport) -> str:
@@ -42,10 +42,11 @@ def _headline(domain: ModesOfDomain) -> str:
 
 def _funnels(report: StageReport) -> list[Plot]:
     return [
-        _shares(
+        shares(
             f"stages: {funnel.domain}, {tasks_of(funnel)}",
-            "reached %",
-            {share.stage: share.reached for share in funnel.stages},
+            OF_ALL,
+            [share.stage for share in funnel.stages],
+            {"reached %": [share.reached for share in funnel.stages]},
         )
         for funnel in report.funnels
     ]
@@ -53,22 +54,11 @@ def _funnels(report: StageReport) -> list[Plot]:
 
 def _modes(report: StageReport) -> list[Plot]:
     return [
-        _shares(
-            f"how they ended: {domain.domain}", "%", {row.mode: row.share for row in domain.modes}
+        shares(
+            f"how they ended: {domain.domain}",
+            OF_ALL,
+            [row.mode for row in domain.modes],
+            {"%": [row.share for row in domain.modes]},
         )
         for domain in report.modes
     ]
-
-
-def _shares(title: str, name: str, shares: Mapping[str, Estimate]) -> Plot:
-    """A row for each share of the episodes, with its interval."""
-    points = tuple(point_of(place, share) for place, share in enumerate(shares.values()))
-    return Plot(
-        title=title,
-        kind="rows",
-        value="of all episodes, %",
-        labels=tuple(shares),
-        series=(Series(name=name, points=points),),
-        least=0,
-        most=100,
-    )

@@ -154,7 +154,7 @@
           y: { domain: [above ? -0.8 : -0.5, names.length - 0.5], reverse: true, ticks: above ? [] : names.map(({ k }) => k),
             tickFormat: (k) => names[k].name, tickSize: 0, label: null },
           marks: [
-            above ? Plot.text(names, { frameAnchor: "left", y: (each) => each.k - 0.3, text: "name",
+            above ? Plot.text(names, { frameAnchor: "left", y: (each) => each.k - 0.36, text: "name",
               textAnchor: "start", lineAnchor: "bottom" }) : null,
             Plot.ruleX(plot.marks, { stroke: "var(--floor)" }),
             Plot.ruleY(bounded, { y: "place", x1: "low", x2: "high", stroke: "series", strokeWidth: 2 }),
