@@ -1,8 +1,9 @@
 """The stage `frames`: pictures of tasks, each with what another model reads of the same moment.
 
 A frame is a picture and the grid, the numbers and the agent's place in the picture that go with it.
-Learning to see needs no actions and no whole episodes, so only every few steps of the experts'
-plays are drawn: neighbouring steps look alike, and drawing is most of the cost.
+Learning to see needs no actions and no whole episodes, so only every few steps of a play are drawn:
+neighbouring steps look alike, and drawing is most of the cost. The expert plays; where a task has
+none, the other model does.
 
 A file FOLDER/FAMILY/TASK-ROUND.npz holds the frames of one task from seeds of its own:
 
@@ -27,8 +28,9 @@ from typing import Any
 import numpy as np
 
 from baselines.gea.config import Config
+from baselines.gea.driver import Driver, driven_by_expert, driven_by_model
 from baselines.gea.prompt import numeric_inputs
-from harness.core import Case, Task, UserError, stream
+from harness.core import Agent, Case, Task, UserError, stream
 from harness.core.reads import view_of
 from harness.demos.columns import is_image, shrunk
 from harness.demos.training import training_seed, training_task
@@ -38,12 +40,10 @@ __all__ = ["Frames", "place_in", "played_frames", "read_frames", "record_frames"
 
 SEED_SET = 20
 """Of the sets of training seeds, so that no other training here plays the same episodes."""
-EVERY, EVERY_OF_MAPS = (10, 25, 60), 2
-"""Steps from one frame of an episode to the next; a map is drawn fast, and its episodes are short.
-
-Of a scene, one of these is chosen for each episode.
-"""
-MOST_OF_A_SCENE = 4
+EVERY, EVERY_OF_MAPS = (10, 25, 60), (2, 4, 8)
+"""Steps from one frame of an episode to the next, of which one is chosen for each episode; a map is
+drawn fast, and its episodes are short."""
+MOST_OF_A_SCENE, MOST_OF_A_MAP = 4, 8
 """Frames of one episode: where things stand differs between episodes, and a reset takes less time
 than a picture."""
 CLOSE = 6.0
@@ -60,6 +60,8 @@ COLUMNS = ("pictures", "cells", "numbers", "pose", "points")
 THINGS = ("eef_position", "object_1_position", "goal_position")
 """What of the layout of a view `state` is looked for in a picture."""
 PICTURE, PARTIAL = "image", "image_partial"
+BEYOND = 146.0
+"""The colour of a wall in sight: who sees through walls sees nothing else beyond the map."""
 MOST_CELLS = 25
 """Cells per side of the largest map."""
 AHEAD = ((1, 0), (0, 1), (-1, 0), (0, -1))
@@ -89,22 +91,27 @@ def record_frames(
     count: int,
     seed: int,
     say: Callable[[str], None],
+    model: Callable[[], Agent] | None = None,
 ) -> None:
     """Record `count` frames of each task into `out`, in rounds over all tasks.
 
-    `config`: what the other model reads, and the side of the pictures. Files that exist are left as
-    they are. Raises UserError when a task cannot run here, has no expert, or shows no picture.
+    `config`: what the other model reads, and the side of the pictures. `model`: makes what plays
+    the tasks that have no expert. Files that exist are left as they are. Raises UserError when a
+    task cannot run here, shows no picture, or has nobody to play it.
     """
     chosen = [training_task(task) for task in tasks]
     for task in chosen:
-        _check(task)
+        _check(task, model is not None)
+    agent = None
+    if model is not None and not all(_has_expert(task) for task in chosen):
+        agent = model()
     for number in range(-(-count // ROUND)):
         for task in chosen:
             file = out / f"{task.id.partition('@')[0]}-{number}.npz"
             if file.is_file():
                 continue
             kept = min(ROUND, count - number * ROUND)
-            arrays = _recorded(task, config, kept, seed, number)
+            arrays = _recorded(task, config, kept, seed, number, agent)
             file.parent.mkdir(parents=True, exist_ok=True)
             partial = file.with_suffix(".new.npz")
             np.savez_compressed(partial, **arrays)
@@ -133,20 +140,25 @@ def read_frames(folders: Sequence[Path]) -> Iterator[Frames]:
         yield Frames(name, **arrays)
 
 
-def _check(task: Task) -> None:
+def _has_expert(task: Task) -> bool:
+    return bool(load_adapter(task.adapter).has_expert(task))
+
+
+def _check(task: Task, has_model: bool) -> None:
     adapter = load_adapter(task.adapter)
     missing = adapter.missing(task)
     if missing is not None:
         raise UserError(f"{task.id} cannot run here: {missing.reason}; {missing.remedy}")
-    if not adapter.has_expert(task):
+    if not has_model and not _has_expert(task):
         raise UserError(f"{task.id} has no expert to play it: leave it out with --tasks")
 
 
 def _recorded(
-    task: Task, config: Config, count: int, seed: int, number: int
+    task: Task, config: Config, count: int, seed: int, number: int, agent: Agent | None
 ) -> Mapping[str, np.ndarray]:
     """The arrays of a file."""
     env = load_adapter(task.adapter)(task)
+    has_expert = _has_expert(task)
     try:
         specs = env.brief.observation
         if PICTURE not in specs or not is_image(PICTURE, specs[PICTURE]):
@@ -157,7 +169,12 @@ def _recorded(
             # Rounds and seeds have episodes of their own.
             begin = training_seed(task, SEED_SET, seed * 4000 + number * 400 + episode % 400)
             rng = stream(seed, "frames", task.id, step=number * 400 + episode)
-            found, side = played_frames(env, Case(task, begin), config, rng, side)
+            case = Case(task, begin)
+            if has_expert or agent is None:
+                driver = driven_by_expert(env)
+            else:
+                driver = driven_by_model(agent, env, case)
+            found, side = played_frames(env, case, config, rng, side, driver)
             rows += found
             episode += 1
     finally:
@@ -166,16 +183,17 @@ def _recorded(
 
 
 def played_frames(
-    env: Any, case: Case, config: Config, rng: np.random.Generator, side: int
+    env: Any, case: Case, config: Config, rng: np.random.Generator, side: int, driver: Driver
 ) -> tuple[list[tuple[np.ndarray, ...]], int]:
-    """(the frames of one episode that the expert plays, the cells per side of its map).
+    """(the frames of one episode that `driver` plays, the cells per side of its map).
 
     `side`: that of an earlier episode, or 0.
     """
     seen, executed = env.reset(case), None
     noise = NOISE[int(rng.integers(len(NOISE)))]
     is_map = PARTIAL in env.brief.observation
-    every = EVERY_OF_MAPS if is_map else EVERY[int(rng.integers(len(EVERY)))]
+    gaps, most = (EVERY_OF_MAPS, MOST_OF_A_MAP) if is_map else (EVERY, MOST_OF_A_SCENE)
+    every = gaps[int(rng.integers(len(gaps)))]
     wanted = int(rng.integers(every))
     rows = []
     repeated, left = None, 0
@@ -183,9 +201,9 @@ def played_frames(
         if step % every == wanted:
             row, side = _frame(env, seen, config, side)
             rows.append(row)
-            if not is_map and len(rows) == MOST_OF_A_SCENE:
+            if len(rows) == most:
                 break
-        action = env.expert(executed)
+        action = driver(seen, executed)
         if action is None:
             break
         executed = env.brief.action.sample(rng) if rng.random() < noise else action
@@ -268,7 +286,7 @@ def place_in(
                 begin + half + tile * np.arange(side - bool(half)) for half in (half_x, half_y)
             )
             means = _box_means(sums, left, top, tile)
-            padded = np.zeros((len(left) + 2 * n, len(top) + 2 * n, 3))
+            padded = np.full((len(left) + 2 * n, len(top) + 2 * n, 3), BEYOND)
             padded[n:-n, n:-n] = means
             agents = np.stack(
                 np.meshgrid(np.arange(len(left)), np.arange(len(top)), indexing="ij"), -1

@@ -37,6 +37,8 @@ CELLS, CHANNELS = 7, 3
 DIRECTIONS = 4
 SIDES = 26
 """The number of cells per side of a map is below this."""
+DRAWN = 336
+"""Pixels per side at which maps are drawn, with a whole number of them per cell."""
 PATCH = 8
 """Pixels per cell of the glimpse."""
 THINGS = 3
@@ -102,6 +104,11 @@ class PictureReader(nn.Module):
         self.scene = Scene(numbers)
         self.game = GameEyes(width) if games else None
 
+    @property
+    def map_eyes(self) -> tuple[nn.Module, ...]:
+        """What tells maps from other pictures, and reads them."""
+        return self.look, self.find, self.what, self.cells
+
     def glance(self, pictures: Tensor) -> Glance:
         """At a first sight, of float (N, 3, pixels, pixels) in [-1, 1]."""
         seen = self.look(pictures.contiguous(memory_format=torch.channels_last))
@@ -131,7 +138,17 @@ class PictureReader(nn.Module):
         offset = glance.offsets.gather(2, one.expand(-1, 2, 1))[..., 0].float()
         middle = torch.stack([place % count, place // count], 1) + 0.5
         side = glance.sides[:, 1:].argmax(1, keepdim=True) + 1
-        return torch.cat([(middle + offset) / count, 1 / side], 1), directions
+        return torch.cat([(middle + offset) / count, cell_of(side)], 1), directions
+
+
+def cell_of(side: Tensor) -> Tensor:
+    """The side of a cell, in parts of the picture's, of maps with int64 `side` cells per side."""
+    return (DRAWN // side) / DRAWN
+
+
+def side_of(cell: Tensor) -> Tensor:
+    """int64: how many cells there can be per side of a map; `cell_of` gives `cell` back."""
+    return (1 / cell + 1e-3).long()
 
 
 def glimpse(pictures: Tensor, pose: Tensor, directions: Tensor) -> Tensor:

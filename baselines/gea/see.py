@@ -8,8 +8,9 @@ Of scenes, the numbers are learned, of which the model's own encoder makes the r
 through that encoder, whose sines of high frequencies would lead it nowhere. At the end, what the
 numbers are is refined (baselines/gea/refine.py). The privileged numbers are used in training only.
 
-Where no map is among the frames, only the part that reads scenes learns, so that what the model
-does on maps stays the same.
+Maps and scenes have eyes of their own, and those whose frames are there learn; what the model does
+on the other kind stays the same. Frames of scenes in a folder of weight 0 (Config.datasets) teach
+the eyes of maps what is no map, and nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,7 +32,7 @@ from baselines.gea.policy import FILE, Policy
 from baselines.gea.reader import DIRECTIONS
 from baselines.gea.refine import refine
 from baselines.gea.rvq import FILE as ACTIONS
-from baselines.gea.seeing_loss import SeeingLoss
+from baselines.gea.seeing_loss import SeeingLoss, shown
 from baselines.learning.learner import Learner, Metrics, cosine_schedule
 from baselines.learning.stages import CHECKPOINTS, MADE, device
 from baselines.learning.text_tokenizer import FILE as WORDS
@@ -77,16 +79,22 @@ def see(job: Job, say: Callable[[str], None]) -> None:
     # A call that continues finds the student's configuration in `out`, of which it makes the same.
     job = dataclasses.replace(job, config=student(job.config))
     policy = begun(job)
-    frames = list(read_frames(job.data))
+    weighed = [
+        (each, _weight(folder, job.config)) for folder in job.data for each in read_frames([folder])
+    ]
+    kinds, others = _by_kind(weighed)
     for weight in policy.parameters():
         weight.requires_grad_(False)
     backbone = policy.backbone
     assert isinstance(backbone, Nano)
-    loss = SeeingLoss(backbone, frames).to(device())
-    kinds = _by_kind(frames)
-    (loss.reader if "maps" in kinds else loss.reader.scene).requires_grad_(True)
-    loss.told.requires_grad_(True)
-    count = {name: len(each) for name, each in kinds.items()}
+    loss = SeeingLoss(backbone, [each for each, weight in weighed if weight]).to(device())
+    if "maps" in kinds:
+        for eye in loss.reader.map_eyes:
+            eye.requires_grad_(True)
+    if "scenes" in kinds:
+        loss.reader.scene.requires_grad_(True)
+        loss.told.requires_grad_(True)
+    count = {name: len(each) for name, each in (kinds | others).items()}
     say(f"frames: {', '.join(f'{n} of {name}' for name, n in count.items())}")
     steps = job.steps or STEPS
     learner = Learner(
@@ -105,6 +113,8 @@ def see(job: Job, say: Callable[[str], None]) -> None:
             for name, each in kinds.items():
                 drawn = loss(each.draw(rng, BATCHES[name]), rng)
                 parts |= {f"see/{name}/{part}": value for part, value in drawn.items()}
+            for name, each in others.items():
+                parts[f"see/{name}/map"] = loss.of_no_map(each.draw(rng, BATCHES["scenes"]))
         factor = cosine_schedule(learner.step, steps, WARMUP)
         norm = learner.learn(torch.stack(list(parts.values())).sum(), factor)
         told = {name: value.item() for name, value in parts.items()}
@@ -118,11 +128,16 @@ def see(job: Job, say: Callable[[str], None]) -> None:
         refine(loss, kinds["scenes"].learned(), stream(job.seed, "refine"), say)
         loss.tell()
     for name, each in kinds.items():
-        say(f"on held-out {name}: " + _measured(backbone, loss, each))
+        say(f"on held-out {name}: " + _measured(loss, each))
+    for name, each in others.items():
+        say(
+            f"on held-out frames of {name}: logits of a map {_logits(loss, each).max():.1f} or less"
+        )
     for weight in policy.parameters():
         weight.requires_grad_(True)
     policy.save(job.out / FILE)
-    record_stage(job, "see", steps)
+    for name in kinds:
+        record_stage(job, f"see-{name}", steps)
 
 
 def begun(job: Job) -> Policy:
@@ -153,12 +168,19 @@ def begun(job: Job) -> Policy:
 
 
 class _Kind:
-    """The frames of maps, or of scenes, from which tasks are drawn alike."""
+    """The frames of maps, or of scenes, from which tasks are drawn by the weight of their folders.
 
-    def __init__(self, frames: Sequence[Frames]) -> None:
+    A task in several folders has the weight of the last one.
+    """
+
+    def __init__(self, frames: Sequence[tuple[Frames, float]]) -> None:
         self._tasks: dict[str, list[Frames]] = {}
-        for each in frames:
+        weights: dict[str, float] = {}
+        for each, weight in frames:
             self._tasks.setdefault(each.task, []).append(each)
+            weights[each.task] = weight
+        shares = np.array([weights[name] for name in self._tasks])
+        self._shares = shares / shares.sum()
 
     def __len__(self) -> int:
         return sum(len(each.pictures) for files in self._tasks.values() for each in files)
@@ -168,7 +190,7 @@ class _Kind:
         names = list(self._tasks)
         rows = []
         for _ in range(count):
-            files = self._tasks[names[int(rng.integers(len(names)))]]
+            files = self._tasks[names[int(rng.choice(len(names), p=self._shares))]]
             each = files[int(rng.integers(len(files)))]
             rows.append((each, int(rng.integers(_learned(each)))))
         return _stacked(rows)
@@ -211,31 +233,51 @@ def _stacked(rows: Sequence[tuple[Frames, int]]) -> Frames:
     return Frames("", *stacked)
 
 
-def _by_kind(frames: Sequence[Frames]) -> dict[str, _Kind]:
-    parts = {
-        "maps": [each for each in frames if each.cells.ndim == 4],
-        "scenes": [each for each in frames if each.cells.ndim != 4],
-    }
-    return {name: _Kind(part) for name, part in parts.items() if part}
+def _weight(folder: Path, config: Config) -> float:
+    return config.data_set(folder.name, "")[1] if config.datasets else 1.0
+
+
+def _by_kind(
+    frames: Sequence[tuple[Frames, float]],
+) -> tuple[dict[str, _Kind], dict[str, _Kind]]:
+    """The frames of maps and of scenes that are learned, and those that show what is no map.
+
+    Raises UserError when nothing is left to learn.
+    """
+    maps = [(each, weight) for each, weight in frames if each.cells.ndim == 4 and weight]
+    scenes = [(each, weight) for each, weight in frames if each.cells.ndim != 4]
+    learned = [(each, weight) for each, weight in scenes if weight]
+    shown = [(each, 1.0) for each, weight in scenes if not weight]
+    kinds = {name: _Kind(part) for name, part in (("maps", maps), ("scenes", learned)) if part}
+    if not kinds:
+        raise UserError("datasets gives every folder of --data the weight 0: name one to learn")
+    return kinds, {"no map": _Kind(shown)} if maps and shown else {}
 
 
 @torch.no_grad()
-def _measured(backbone: Nano, loss: SeeingLoss, kind: _Kind) -> str:
+def _logits(loss: SeeingLoss, kind: _Kind) -> Tensor:
+    """(N,): of a map, for held-out frames."""
+    return loss.reader.glance(loss.pictures(kind.held_out(MEASURED))).is_map
+
+
+@torch.no_grad()
+def _measured(loss: SeeingLoss, kind: _Kind) -> str:
     """What held-out frames show, as the agent reads them."""
     frames = kind.held_out(MEASURED)
     if frames.cells.ndim != 4:
         parts = loss(frames, stream(0, "measured"))
         return ", ".join(f"{name} {float(value):.4f}" for name, value in parts.items())
     reader = loss.reader
-    pictures = torch.as_tensor(frames.pictures, device=backbone.device).movedim(-1, 1)
-    pictures = pictures.float() / 127.5 - 1
-    pose, directions = reader.pose(reader.glance(pictures))
+    pictures = loss.pictures(frames)
+    glance = reader.glance(pictures)
+    pose, directions = reader.pose(glance)
     codes = reader.read_cells(pictures, pose, directions).argmax(-1).cpu().numpy()
     looks = (2 * directions / (DIRECTIONS - 1) - 1).cpu().numpy()
-    right = (codes == frames.cells).all(-1)
+    right = (codes == shown(frames.cells)).all(-1)
     away = np.abs(pose[:, :2].cpu().numpy() - frames.pose[:, :2]).max(1) / frames.pose[:, 2]
     return (
-        f"{len(right)} frames; the agent found in {(away < 0.5).mean():.2%}, its direction read in "
+        f"{len(right)} frames; logits of a map {glance.is_map.min():.1f} or more; "
+        f"the agent found in {(away < 0.5).mean():.2%}, its direction read in "
         f"{np.isclose(looks, frames.numbers[:, 0], atol=1e-3).mean():.2%}; {right.mean():.2%} of "
         f"cells read, all of {right.all((1, 2)).mean():.2%} of frames"
     )

@@ -2,8 +2,8 @@
 
 It is the sum of
 
-    cross-entropies of: whether it is a map, its cells per side, where the agent is, where it looks,
-    and each code of each cell that the agent sees
+    cross-entropies of: whether it is a map, also of pictures that are none; its cells per side,
+    where the agent is, where it looks, and each code of each cell that the agent sees
     the squared error of where in its place the agent is
     the divergence of where the hand, an object and the goal are seen in other pictures
     the error of the numbers that they tell, in units of how much these vary within a task
@@ -21,15 +21,17 @@ from torch.nn import functional as F
 
 from baselines.gea.frames import Frames
 from baselines.gea.nano import Nano
-from baselines.gea.reader import DIRECTIONS, SCENE, Glance, PictureReader
+from baselines.gea.reader import DIRECTIONS, SCENE, Glance, PictureReader, side_of
 from baselines.learning.encoders import rare_cells
 
-__all__ = ["SeeingLoss", "spread", "turned"]
+__all__ = ["SeeingLoss", "shown", "spread", "turned"]
 
 OBJECTS = 5
 """How much more the cells of objects count; the first trainings here counted all cells alike."""
 JITTER = 0.08
 """Of the glimpse in training, in cells: it will be taken where the agent was found."""
+NOTHING = (1, 0, 0)
+"""The codes of an empty cell."""
 LEAST = 1e-2
 """The smallest unit in which errors of numbers are measured: 1 cm, where they are in metres."""
 
@@ -61,22 +63,26 @@ class SeeingLoss(nn.Module):
 
     def forward(self, frames: Frames, rng: np.random.Generator) -> dict[str, Tensor]:
         """The parts of the loss by name, of frames that are all maps or all scenes."""
-        where = self.told.weight.device
-        pictures = torch.as_tensor(frames.pictures, device=where).movedim(-1, 1).float() / 127.5 - 1
-        maps = frames.cells.ndim == 4
-        if maps and self.training:
+        pictures = self.pictures(frames)
+        if frames.cells.ndim != 4:
+            return self._of_scenes(frames, pictures)
+        if self.training:
             frames, pictures = turned(frames, pictures, int(rng.integers(4)))
         glance = self.reader.glance(pictures)
-        losses = {
-            "map": F.binary_cross_entropy_with_logits(
-                glance.is_map.float(), torch.full_like(glance.is_map.float(), float(maps))
-            )
-        }
-        return losses | (
-            self._of_maps(frames, pictures, glance, rng)
-            if maps
-            else self._of_scenes(frames, pictures)
+        told = F.binary_cross_entropy_with_logits(
+            glance.is_map.float(), torch.ones_like(glance.is_map.float())
         )
+        return {"map": told, **self._of_maps(frames, pictures, glance, rng)}
+
+    def of_no_map(self, frames: Frames) -> Tensor:
+        """How much scenes are taken for maps."""
+        is_map = self.reader.glance(self.pictures(frames)).is_map.float()
+        return F.binary_cross_entropy_with_logits(is_map, torch.zeros_like(is_map))
+
+    def pictures(self, frames: Frames) -> Tensor:
+        """Float (N, 3, pixels, pixels) in [-1, 1], as the reader takes them."""
+        told = torch.as_tensor(frames.pictures, device=self.told.weight.device)
+        return told.movedim(-1, 1).float() / 127.5 - 1
 
     def _of_maps(
         self, frames: Frames, pictures: Tensor, glance: Glance, rng: np.random.Generator
@@ -98,8 +104,8 @@ class SeeingLoss(nn.Module):
         jitter = torch.as_tensor(rng.normal(0, JITTER, pose[:, :2].shape), device=where)
         moved = torch.cat([pose[:, :2] + jitter.float() * pose[:, 2:], pose[:, 2:]], 1)
         codes = self.reader.read_cells(pictures, moved, directions)
-        wanted = torch.as_tensor(frames.cells.astype(np.int64), device=where)
-        sides = (1 / pose[:, 2]).round().long()
+        wanted = torch.as_tensor(shown(frames.cells).astype(np.int64), device=where)
+        sides = side_of(pose[:, 2])
         return {
             "sides": F.cross_entropy(glance.sides.float(), sides),
             "place": F.cross_entropy(glance.places.float(), place),
@@ -138,6 +144,16 @@ class SeeingLoss(nn.Module):
         scene.present.zero_()[: self._size] = 1
         scene.numbers.weight[: self._size] = self.told.weight * self.number_std[:, None]
         scene.numbers.bias[: self._size] = self.told.bias * self.number_std + self.number_mean
+
+
+def shown(cells: np.ndarray) -> np.ndarray:
+    """The codes of grids (N, W, H, C) as a picture can tell them.
+
+    A grid tells in the agent's own cell what it carries, which no picture shows: here, nothing.
+    """
+    told = cells.copy()
+    told[:, told.shape[1] // 2, -1] = NOTHING
+    return told
 
 
 def spread(points: Tensor, count: int) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from baselines.gea.agent import GEA
 from baselines.gea.bins import BinTokenizer
 from baselines.gea.config import Config
 from baselines.gea.data import Examples, continuous_actions, tokenizer_texts
@@ -111,7 +112,11 @@ def _frames(job: Job, say: Callable[[str], None]) -> None:
         raise UserError("--stage frames plays: name the suites with --suite")
     config = frames_configuration(job)
     tasks = [task for _, task in job.tasks]
-    record_frames(tasks, job.out, config, job.steps or FRAMES, job.seed, say)
+
+    def model() -> GEA:
+        return GEA(weights=str(job.init))
+
+    record_frames(tasks, job.out, config, job.steps or FRAMES, job.seed, say, model)
 
 
 def _tokenizer(job: Job, say: Callable[[str], None]) -> None:

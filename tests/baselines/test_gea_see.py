@@ -15,6 +15,7 @@ from toysuite import QUICK
 
 from baselines.gea.agent import GEA, SHIPPED
 from baselines.gea.config import Config
+from baselines.gea.driver import driven_by_expert, driven_by_model
 from baselines.gea.frames import (
     EVERY,
     MOST_OF_A_SCENE,
@@ -26,16 +27,26 @@ from baselines.gea.frames import (
 from baselines.gea.nano import Nano
 from baselines.gea.policy import Policy
 from baselines.gea.prompt import step_inputs
-from baselines.gea.reader import CLOSE, PLACE, glimpse, squares_around
+from baselines.gea.reader import (
+    CLOSE,
+    DRAWN,
+    PLACE,
+    SIDES,
+    cell_of,
+    glimpse,
+    side_of,
+    squares_around,
+)  # fmt: skip
 from baselines.gea.see import BATCHES, student
-from baselines.gea.seeing_loss import SeeingLoss, spread, turned
+from baselines.gea.seeing_loss import SeeingLoss, shown, spread, turned
 from baselines.gea.train import Job, configuration, train
-from harness.core import Box, Brief, Case, Discrete, Elements, TimeStep, UserError
+from harness.core import Agent, Box, Brief, Case, Discrete, Elements, TimeStep, Turn, UserError
 from harness.records.catalogue import find_suites, select_tasks
 from harness.testing import check_agent
 from suites import SUITES
 
 ROOMS = select_tasks(find_suites("babyai", SUITES), "*/GoToObj,*/OpenRedDoor")
+LAVA = select_tasks(find_suites("minigrid", SUITES), "*/LavaGapS7")
 SIDE, TILE = 8, 12
 AHEAD = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
@@ -81,6 +92,34 @@ def test_what_the_agent_sees_is_found_in_the_map_and_cut_out(direction: int) -> 
     now = int(np.rint((after.numbers[0, 0] + 1) * 1.5))
     again = glimpse(pictures, torch.from_numpy(after.pose), torch.tensor([now]))
     torch.testing.assert_close(again[..., 4::8, 4::8], cut[..., 4::8, 4::8], atol=1e-3, rtol=0)
+
+
+def test_beyond_a_map_are_walls_to_who_sees_through_them() -> None:
+    colours, picture = _map(np.random.default_rng(0))
+    x, y, direction = 1, 6, 1  # it looks down, and five of seven rows lie outside of the map
+    cells = _ahead(colours, x, y, direction)
+    cells[~cells.any(-1)] = 146  # a wall in sight
+    partial = np.kron(cells.swapaxes(0, 1), np.ones((8, 8, 1), np.uint8))
+    pose, side, error = place_in(picture, partial, np.ones((7, 7), bool), direction, range(3, 12))
+    np.testing.assert_allclose(pose, [(x + 0.5) / SIDE, (y + 0.5) / SIDE, 1 / SIDE], atol=1e-6)
+    assert side == SIDE
+    assert error < 1e-6
+
+
+def test_a_cell_is_as_large_as_it_is_drawn() -> None:
+    sides = torch.arange(3, SIDES)
+    cells = cell_of(sides)
+    torch.testing.assert_close(cells * DRAWN, (cells * DRAWN).round())
+    assert ((cells * sides <= 1) & (cells * sides > 0.95)).all()
+    torch.testing.assert_close(cell_of(side_of(cells)), cells)
+
+
+def test_no_picture_shows_what_an_agent_carries() -> None:
+    cells = np.full((2, 7, 7, 3), 5, np.uint8)
+    told = shown(cells)
+    assert (told[:, 3, 6] == (1, 0, 0)).all()
+    told[:, 3, 6] = 5
+    assert (told == cells).all()
 
 
 def test_a_point_is_the_mean_of_the_places_around_it() -> None:
@@ -145,6 +184,44 @@ def test_the_student_learns_to_see_and_reads_pictures_only(seeing: tuple[Path, l
     assert all(name.startswith("backbone.reader.") for name in changed)
     arguments = {"weights": str(out / "model")}
     check_agent(GEA, [task for _, task in ROOMS], args=arguments, steps=3, tolerance=1e-4)
+
+
+def test_a_task_without_an_expert_is_played_by_the_model(seeing: tuple[Path, list[str]]) -> None:
+    out = seeing[0] / "lava"
+    job = Job((), out, configuration(SHIPPED / "gea-state", None, {}), tasks=LAVA, steps=12)
+    train("frames", dataclasses.replace(job, init=SHIPPED / "gea-state"), lambda _: None)
+    (frames,) = read_frames([out])
+    assert frames.task == "minigrid/LavaGapS7"
+    np.testing.assert_allclose(frames.pose[:, 2], 336 // 7 / 336)
+    assert len({tuple(pose) for pose in frames.pose}) > 4, "it walks"
+
+
+def test_who_drives_sees_what_it_reads_of_the_last_steps() -> None:
+    asked: list[Turn] = []
+
+    class Asked(Agent):
+        reads = ("count", "absent?")
+        history = 2
+
+        def act(self, turns: Any) -> list[Any]:
+            asked.extend(turns)
+            return [1 for _ in turns]
+
+    class World:
+        brief = Brief(dict.fromkeys(("count", "other"), Discrete(9)), Discrete(2), "", "")
+
+    case = Case(toys.toy_task(), 3)
+    drive = driven_by_model(Asked(), World(), case)
+    executed = None
+    for step in range(4):
+        seen = TimeStep({"count": lambda step=step: step, "other": 0}, f"count {step}")
+        assert drive(seen, executed) == 1
+        executed = step % 2
+    last = asked[-1]
+    assert (last.observations, last.actions) == (({"count": 2}, {"count": 3}), (0,))
+    assert (last.step, last.instruction) == (3, "count 3")
+    assert set(last.brief.observation) == {"count"}
+    assert len({turn.rng.random() for turn in asked}) == 4
 
 
 def test_what_a_stage_lacks_is_said(tmp_path: Path) -> None:
@@ -248,7 +325,9 @@ def test_an_episode_of_a_scene_gives_few_frames() -> None:
     gaps = set()
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        rows, _ = played_frames(Endless(), Case(toys.toy_task(), 0), config, rng, 0)
+        rows, _ = played_frames(
+            Endless(), Case(toys.toy_task(), 0), config, rng, 0, driven_by_expert(Endless())
+        )
         shown = [int(picture[0, 0, 0]) for picture, *_ in rows]
         assert len(shown) == MOST_OF_A_SCENE
         assert len(set(np.diff(shown))) == 1
@@ -291,3 +370,28 @@ def test_other_pictures_become_the_numbers_of_a_scene(
     changed = [name for name, weight in after.named_parameters() if not weight.equal(kept[name])]
     assert changed
     assert all(name.startswith("backbone.reader.scene.") for name in changed)
+
+
+def test_scenes_of_weight_0_show_what_is_no_map_and_teach_nothing_else(
+    seeing: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BATCHES, "maps", 8)
+    monkeypatch.setitem(BATCHES, "scenes", 8)
+    model = seeing[0] / "model"
+    toy = dataclasses.replace(toys.toy_task(size=4), max_steps=9)
+    scenes = Job((), tmp_path / "toys", NANO, tasks=[(QUICK, toy)], steps=20, init=model)
+    train("frames", scenes, lambda _: None)
+    said: list[str] = []
+    config = dataclasses.replace(Config.load(model), datasets={"*": 1, "toys": 0})
+    data = (seeing[0] / "frames", scenes.out)
+    job = Job(data, tmp_path / "m", config, steps=20, init=model, threads=1)
+    train("see", job, said.append)
+    assert "frames: 32 of maps, 20 of no map" in said
+    assert "logits of a map -" in said[-1], "they are none"
+    before, after = Policy.load(model), Policy.load(job.out)
+    kept = dict(before.named_parameters())
+    changed = {n for n, weight in after.named_parameters() if not weight.equal(kept[n])}
+    assert {name.split(".")[2] for name in changed} == {"look", "find", "what", "cells"}
+    nothing = dataclasses.replace(config, datasets={"toys": 0})
+    with pytest.raises(UserError, match="gives every folder of --data the weight 0"):
+        train("see", dataclasses.replace(job, out=tmp_path / "n", config=nothing), said.append)
