@@ -52,6 +52,9 @@ class Normaliser:
         return (score - self.low) / (self.high - self.low)
 
 
+_quoted = functools.lru_cache(maxsize=64)(json.dumps)
+
+
 @dataclass(frozen=True)
 class Task:
     """What is asked of an agent, and what counts as success or score.
@@ -187,7 +190,8 @@ class Case:
     def id(self) -> str:
         """A content hash, 20 hexadecimal digits."""
         played = [[p.name, p.severity, dict(p.params)] for p in self.perturbations]
-        text = json.dumps([self.task.content, self.seed, played], sort_keys=True)
+        changes = json.dumps(played, sort_keys=True) if played else "[]"
+        text = f"[{_quoted(self.task.content)}, {json.dumps(self.seed)}, {changes}]"
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
     def simulator_perturbation(self, name: str) -> Mapping[str, Any] | None:

@@ -5,7 +5,6 @@ The same code serves lanes in this process and lanes in Ray workers.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import enum
 import time
@@ -296,9 +295,9 @@ class Coordinator:
             timing[ALWAYS] = True
         if result.status != "error":
             self._silent.clear()
-        result = dataclasses.replace(
-            result, protocol=self.plan.items[ticket.case.item].protocol, timing=timing
-        )
+        protocol = self.plan.items[ticket.case.item].protocol
+        # As dataclasses.replace, which looks at each field: this is done for every episode.
+        result = Result(**{**vars(result), "protocol": protocol, "timing": timing})
         if self._lengths is not None:
             seconds = result.timing.get("simulator_s", 0.0) + result.timing.get("agent_s", 0.0)
             self._lengths.took(ticket.case.item, seconds)

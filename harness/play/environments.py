@@ -27,13 +27,22 @@ MOST_RENDERER = 200
 """Characters of what an adapter says of its renderer: it stands in every line of a run."""
 
 
+_newest: tuple[Task | None, str, str] = (None, "", "")
+"""The task that was asked for last, its backend, and its key."""
+
+
 def environment_key(task: Task, backend: str = "") -> str:
     """The environment key of a task: tasks with equal keys can be played in one environment.
 
     Raises UserError where its adapter has no such backend.
     """
-    entry = backend_entry(task, backend)
-    return f"{entry} {load(entry).env_key(task)}"
+    global _newest
+    known, by, key = _newest
+    if known is not task or by != backend:  # most cases have the task of the one before them
+        entry = backend_entry(task, backend)
+        key = f"{entry} {load(entry).env_key(task)}"
+        _newest = task, backend, key
+    return key
 
 
 class Unfit(Exception):

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from harness.core import BadAction, Case, SkillCall, TimeStep, Turn, stream_key
 from harness.core.agent import ALL_VIEWS
 from harness.core.nouns import LONGEST_EPISODE
@@ -31,7 +33,7 @@ from harness.play.values import (
     ViewReader,
     checked_state,
 )
-from harness.records.traces import action_bytes
+from harness.records.traces import action_bytes, action_table
 
 __all__ = ["Episode", "SimulatorFault", "episode_name"]
 
@@ -60,7 +62,7 @@ class Episode:
         "pending", "perturbed", "pixels", "plain", "renderer", "returned", "simulator_s", "skills",
         "slot", "solved", "solved_now", "start", "started_with", "steps", "ticket", "tickets",
         "told", "unread", "views", "_digested", "_fields", "_history", "_horizon", "_looked",
-        "_names", "_observations", "_quick", "_touched",
+        "_names", "_observations", "_quick", "_table", "_touched",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -76,6 +78,7 @@ class Episode:
         self.expert: ExpertRun | None = None
         self._looked = -1
         self._digested = -1, ""
+        self._table: tuple[int, np.ndarray | None] = (-1, None)
         self.simulator_s = self.agent_s = 0.0
         self.memory: Any = None
         self.notes = AnswerNotes()
@@ -358,6 +361,14 @@ class Episode:
             self.case.task, self.metrics, self.returned, self.solved if self.told else None
         )
 
+    def table(self) -> np.ndarray | None:
+        """The `action_table` of the executed actions, made once for three uses."""
+        steps, table = self._table
+        if steps != self.steps:
+            table = action_table(self.actions)
+            self._table = self.steps, table
+        return table
+
     def digest(self) -> str:
         """20 hexadecimal digits over all rewards, flags, simulator states and actions so far.
 
@@ -367,7 +378,7 @@ class Episode:
         if steps != self.steps:  # it is asked for twice at the end
             whole = self.hasher.copy()
             if self.actions:
-                whole.update(action_bytes(self.actions))
+                whole.update(action_bytes(self.actions, self.table()))
             digest = whole.hexdigest()
             self._digested = self.steps, digest
         return digest

@@ -21,7 +21,7 @@ def trace_of(episode: Episode) -> Trace:
         task=episode.case.task.id,
         seed=episode.case.seed,
         instruction=episode.started_with,
-        actions=encode_actions(episode.actions),
+        actions=encode_actions(episode.actions, episode.table()),
         digest=episode.digest(),
         pixels=episode.pixels,
         said=episode.notes.transcript,
@@ -52,7 +52,8 @@ def result_of(
     told = status != "error" and episode.case.task.success is not None
     wiring = None
     if status == "finished" and episode.actions and episode.perturbed is None:
-        wiring = wiring_notes(episode.actions, episode.brief.action, episode.unread)
+        spec = episode.brief.action
+        wiring = wiring_notes(episode.actions, spec, episode.unread, episode.table())
     return Result(
         case=episode.case.id,
         task=episode.case.task.id,

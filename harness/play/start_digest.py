@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -69,8 +70,13 @@ def _feed(digest: Any, name: str, value: Any) -> None:
         head, body = f"{value.dtype.str}{value.shape}", value.tobytes()
     else:
         head, body = type(value).__name__, repr(value).encode("utf-8", "backslashreplace")
-    # The lengths keep one part from passing for the beginning of the next.
-    digest.update(json.dumps([name, head, len(body)]).encode() + body)
+    digest.update(_head(name, head, len(body)) + body)
+
+
+@functools.lru_cache(maxsize=256)
+def _head(name: str, kind: str, size: int) -> bytes:
+    """What stands before a part; its length keeps it from passing for the beginning of the next."""
+    return json.dumps([name, kind, size]).encode()
 
 
 def digest_of_images(observation: Mapping[str, Any]) -> str:

@@ -27,25 +27,35 @@ MOST_TEXT = 60
 """Characters of an action."""
 
 
-def wiring_notes(actions: Sequence[Any], spec: Any, unread: Collection[str] = ()) -> dict[str, Any]:
+def wiring_notes(
+    actions: Sequence[Any],
+    spec: Any,
+    unread: Collection[str] = (),
+    table: np.ndarray | None = None,
+) -> dict[str, Any]:
     """`first`: a checksum of the first FIRST actions, if there are as many; and only where it is so
 
     `equal`: the action that all of them are; `constant`: the value of each element that never
     changes, by its number and the name of its field; `tiny`: true if no element leaves 0.1 % of its
     range; `unread`: the views that the agent asked for and did not read. There is an action at
-    least.
+    least. `table`: their `action_table`, where it is known.
     """
     found: dict[str, Any] = {"unread": sorted(unread)} if unread else {}
     if len(actions) >= FIRST:
-        found["first"] = f"{zlib.crc32(action_bytes(actions[:FIRST])):08x}"
+        # A part of a table has its dtype, unless that was chosen for numbers beyond 64 bits.
+        head = None if table is None or table.dtype.kind not in "fi" else table[:FIRST]
+        found["first"] = f"{zlib.crc32(action_bytes(actions[:FIRST], head)):08x}"
     first = actions[0]
     if not isinstance(first, np.ndarray):
         if actions.count(first) == len(actions):
             named = isinstance(spec, Discrete) and spec.names
             found["equal"] = _short(spec.names[first] if named else repr(first))
         return found
-    table = np.asarray(actions).reshape(len(actions), first.size) + 0.0  # no -0, no integers
+    whole = np.asarray(actions) if table is None else table
+    table = whole.reshape(len(actions), first.size) + 0.0  # no -0, no integers
     reach = np.ptp(table, axis=0)
+    if _moves(reach.tolist(), spec):  # as in nearly all episodes
+        return found
     still = reach == 0
     if still.any():
         if still.all():
@@ -62,6 +72,14 @@ def wiring_notes(actions: Sequence[Any], spec: Any, unread: Collection[str] = ()
         if np.isfinite(span).all() and (reach < TINY * span).all():
             found["tiny"] = True
     return found
+
+
+def _moves(reach: Sequence[float], spec: Any) -> bool:
+    """Whether every element moves, and the first one so far that nobody need look closer."""
+    if 0.0 in reach or not isinstance(spec, Box) or not reach:
+        return False
+    low, high = spec.pairs[0]
+    return reach[0] > 2 * TINY * (high - low)
 
 
 def _short(text: str) -> str:

@@ -49,11 +49,15 @@ class HeldFile:
         _watch_forks()
         _held.add(self)
 
-    def check(self) -> None:
-        """Raises Displaced if the descriptor is not this file's any more."""
+    def check(self) -> os.stat_result:
+        """What the system says of the file.
+
+        Raises Displaced if the descriptor is not this file's any more.
+        """
         try:
-            if _identity(os.fstat(self._descriptor)) == self._identity:
-                return
+            found = os.fstat(self._descriptor)
+            if _identity(found) == self._identity:
+                return found
         except OSError:
             pass
         self._descriptor = -1
@@ -68,8 +72,7 @@ class HeldFile:
 
     def size(self) -> int:
         """In bytes."""
-        self.check()
-        return os.fstat(self._descriptor).st_size
+        return self.check().st_size
 
     def read(self, size: int, offset: int) -> bytes:
         """Up to `size` bytes from `offset` on."""

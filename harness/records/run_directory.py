@@ -22,6 +22,7 @@ import dataclasses
 import datetime
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ __all__ = ["RunDirectory", "StorageFull"]
 
 SYNC_SECONDS = 1.0
 """The time between two fsyncs: what a power failure (not a kill) can cost at most."""
+
+
+_LINE = json.JSONEncoder(allow_nan=False)
 
 
 class StorageFull(Exception):
@@ -105,7 +109,7 @@ class RunDirectory:
         except BaseException:
             self._episodes.close()
             raise
-        self._synced = 0.0
+        self._synced = time.monotonic()
 
     @property
     def dated(self) -> str:
@@ -243,7 +247,7 @@ class RunDirectory:
         Raises StorageFull; then the line is not in the file.
         """
         # As dataclasses.asdict, which copies what is plain already.
-        line = json.dumps(vars(result), allow_nan=False).encode() + b"\n"
+        line = _LINE.encode(vars(result)).encode() + b"\n"
         with self._storage():
             if trace is not None:
                 self._traces.append(trace)

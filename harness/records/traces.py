@@ -28,8 +28,8 @@ from harness.records.held_file import HeldFile
 from harness.records.safe_files import files_inside, open_inside
 
 __all__ = [
-    "Trace", "TraceWriter", "action_bytes", "as_record", "encode_actions", "locate_traces",
-    "read_part", "read_trace", "read_traces", "trace_parts",
+    "Trace", "TraceWriter", "action_bytes", "action_table", "as_record", "encode_actions",
+    "locate_traces", "read_part", "read_trace", "read_traces", "trace_parts",
 ]  # fmt: skip
 
 MOST_RECORD = 64 << 20
@@ -138,13 +138,32 @@ class Trace:
         return [np.asarray(row) for row in array]
 
 
-def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
-    """Actions of one spec as a record holds them; see the text of this module."""
+def action_table(actions: Sequence[Any]) -> np.ndarray | None:
+    """Actions of one spec as one array, as np.asarray makes it; None of texts and UI actions."""
+    if not actions or isinstance(actions[0], (str, UIAction)):
+        return None
+    first = actions[0]
+    if type(first) is np.ndarray and first.ndim:
+        dtype, shape = first.dtype, first.shape
+        # For many small arrays np.asarray takes three times as long.
+        if all(type(each) is np.ndarray and each.dtype == dtype for each in actions) and all(
+            each.shape == shape for each in actions
+        ):
+            joined = b"".join([each.tobytes() for each in actions])
+            return np.frombuffer(joined, dtype).reshape(len(actions), *shape)
+    return np.asarray(actions)
+
+
+def encode_actions(actions: Sequence[Any], table: np.ndarray | None = None) -> dict[str, Any]:
+    """Actions of one spec as a record holds them; see the text of this module.
+
+    `table`: their `action_table`, where it is known.
+    """
     if actions and isinstance(actions[0], str):
         return {"texts": list(actions)}
     if actions and isinstance(actions[0], UIAction):
         return {"ui": [action.encode() for action in actions]}
-    array = np.asarray(actions)
+    array = np.asarray(actions) if table is None else table
     plain = not actions or isinstance(actions[0], int)
     if not actions:
         array = np.zeros(0, np.uint8)
@@ -158,13 +177,13 @@ def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def action_bytes(actions: Sequence[Any]) -> bytes:
-    """Actions of one spec as bytes, for a digest."""
+def action_bytes(actions: Sequence[Any], table: np.ndarray | None = None) -> bytes:
+    """Actions of one spec as bytes, for a digest; `table`: as that of `encode_actions`."""
     if actions and isinstance(actions[0], str):
         return "\0".join(actions).encode(errors="surrogatepass")
     if actions and isinstance(actions[0], UIAction):
         return "\0".join(action.encode() for action in actions).encode(errors="surrogatepass")
-    return np.asarray(actions).tobytes()
+    return (np.asarray(actions) if table is None else table).tobytes()
 
 
 def as_record(trace: Trace) -> bytes:
