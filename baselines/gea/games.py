@@ -7,8 +7,10 @@ loss is the sum of
 
     the cross-entropy of the teacher's answers, among those that the grammar allows
     the same for a layer that names the action straight from what the eyes see: it is not kept
+    the mean squared error of a layer that tells the numbers of the state from that, where a
+        recording holds the view `state`: it is not kept, either, and whoever plays sees no state
 
-The first one costs more than the second, so it is left out at first. At the end, games are set
+The first one costs more than the others, so it is left out at first. At the end, games are set
 apart from frames of maps and scenes, by the mean colours of places, which costs next to nothing.
 Demonstrations whose data set has the weight 0 are not learned: they too show what is no game.
 """
@@ -133,6 +135,7 @@ class GameLoss(nn.Module):
         self.games = PlayedGames(played, config, backbone.text_tokenizer, policy.codec)
         self._labels = {answer: number for number, answer in enumerate(self.games.answers)}
         self.told = nn.Linear(FEATURES, len(self._labels))
+        self.state = nn.Linear(FEATURES, self.games.numbers) if self.games.numbers else None
         pictures = [
             *(frames.pictures for frames in read_frames(shown)),
             *(each for folder in played if _weight(folder, config) == 0 for each in _of(folder)),
@@ -160,6 +163,8 @@ class GameLoss(nn.Module):
             "named": F.cross_entropy(named, labels),
             "right": (named.argmax(1) == labels).float().mean(),
         }
+        if self.state is not None:
+            parts["state"] = _errors(self.state(features).float(), drawn)
         if through:
             parts["answer"], parts["right"] = self._answered(drawn, self.eyes.rows(features))
         return parts
@@ -223,6 +228,16 @@ class GameLoss(nn.Module):
                 state = grammar.next_state(state, token)
             self._allowed[key] = found
         return self._allowed[key]
+
+
+def _errors(told: Tensor, drawn: Sequence[Example]) -> Tensor:
+    """The mean squared error of all numbers that the examples have, of `told` (N, most numbers)."""
+    wanted = torch.full(told.shape, torch.nan)
+    for row, each in zip(wanted, drawn):
+        row[: len(each.numbers)] = torch.from_numpy(each.numbers)
+    wanted = wanted.to(told.device)
+    given = wanted.isfinite()
+    return (told[given] - wanted[given]).square().sum() / given.sum().clamp(min=1)
 
 
 def tell_apart(eyes: GameEyes, shown: Tensor, others: Tensor, rng: np.random.Generator) -> str:

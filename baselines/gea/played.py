@@ -2,10 +2,14 @@
 
 Examples (baselines/gea/data.py) reads any demonstrations, and decodes pictures whenever they are
 drawn. Here the pictures are most of what is read, and they are small: 21 kB a step.
+
+Where a recording holds the view `state`, its numbers come with the examples, standardised: the eyes
+learn to tell them, and whoever plays does not see them.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +22,18 @@ from baselines.gea.game_eyes import PIXELS
 from baselines.gea.prompt import Prompt, StepInputs, introduction
 from baselines.learning.sampling import StepSampler
 from baselines.learning.text_tokenizer import TextTokenizer
-from harness.core import ActionSpec, Discrete, UserError
+from baselines.learning.views import scaled
+from harness.core import ActionSpec, Box, Discrete, UserError
+from harness.demos import Demo
 from harness.demos.columns import shrunk
 
 __all__ = ["PICTURE", "Example", "PlayedGames"]
 
-PICTURE = "image"
+PICTURE, STATE = "image", "state"
+MOMENT_EPISODES = 10
+"""Episodes of each task by which numbers are standardised."""
+FARTHEST = 5.0
+"""Standard deviations from the mean at which they end."""
 NO_NUMBERS = np.zeros(0, np.float32)
 
 
@@ -35,17 +45,21 @@ class Example:
     answer: tuple[int, ...]
     """Its tokens."""
     spec: ActionSpec
+    numbers: np.ndarray
+    """float32 (n,), n >= 0: what the state holds, standardised; NaN where that never changes."""
 
 
 @dataclass(frozen=True)
 class _Episode:
-    """Every field but the last has one entry for each step."""
+    """Every field but `spec` has one entry for each step."""
 
     pictures: np.ndarray
     """uint8 (steps, PIXELS, PIXELS, 3)."""
     introductions: Sequence[tuple[int, ...]]
     answers: Sequence[int]
     executed: Sequence[int]
+    numbers: np.ndarray
+    """float32 (steps, n)."""
     spec: Discrete
 
 
@@ -72,6 +86,7 @@ class PlayedGames:
         self._episodes: dict[tuple[int, int], _Episode] = {}
         self._tokens: dict[tuple[str, int], tuple[int, ...]] = {}
         found = set()
+        states: dict[str, list[np.ndarray]] = defaultdict(list)
         for task, episodes in self._sampler.by_task():
             number, index, _ = episodes[0]
             demos = self._sampler.sets[number]
@@ -82,8 +97,16 @@ class PlayedGames:
                     f"{demos.folder} out, or record it with --views image"
                 )
             found |= {self._answer(brief.action, each) for each in range(brief.action.n)}
+            states[task] += [
+                table
+                for number, index, _ in episodes[:MOMENT_EPISODES]
+                if (table := _state(self._sampler.sets[number].read(index, (STATE,)))).size
+            ]
         self.answers = sorted(found)
         """All answers that some game allows."""
+        self._moments = {task: _moments(tables) for task, tables in states.items() if tables}
+        self.numbers = max([0, *(len(mean) for mean, _ in self._moments.values())])
+        """The most numbers that a game's state holds."""
 
     @property
     def steps(self) -> int:
@@ -104,7 +127,8 @@ class PlayedGames:
         ]
         actions = [self._answer(episode.spec, each) for each in episode.executed[begin:step]]
         prompt = Prompt(episode.introductions[step], tuple(steps), tuple(actions))
-        return Example(prompt, self._answer(episode.spec, episode.answers[step]), episode.spec)
+        answer = self._answer(episode.spec, episode.answers[step])
+        return Example(prompt, answer, episode.spec, episode.numbers[step])
 
     def _answer(self, spec: Discrete, action: int) -> tuple[int, ...]:
         key = repr(spec), action
@@ -113,7 +137,7 @@ class PlayedGames:
         return self._tokens[key]
 
     def _read(self, number: int, index: int) -> _Episode:
-        demo = self._sampler.sets[number].read(index, (PICTURE,))
+        demo = self._sampler.sets[number].read(index, (PICTURE, STATE))
         known: dict[str, tuple[int, ...]] = {}
         for frame in demo.frames:
             if frame.instruction not in known:
@@ -126,10 +150,34 @@ class PlayedGames:
             [known[frame.instruction] for frame in demo.frames],
             [int(frame.action) for frame in demo.frames],
             [int(frame.executed) for frame in demo.frames],
+            self._standardised(demo),
             demo.brief.action,
         )
         self._episodes[number, index] = episode
         return episode
+
+    def _standardised(self, demo: Demo) -> np.ndarray:
+        table = _state(demo)
+        if not table.size:
+            return table
+        mean, deviation = self._moments[demo.row.task]
+        standard: np.ndarray = ((table - mean) / deviation).clip(-FARTHEST, FARTHEST)
+        return standard.astype(np.float32)
+
+
+def _state(demo: Demo) -> np.ndarray:
+    """float32 (steps, n): the numbers of the view `state`; n = 0 where there is none."""
+    spec = demo.brief.observation.get(STATE)
+    if not isinstance(spec, Box):
+        return np.zeros((len(demo.frames), 0), np.float32)
+    return np.stack([scaled(spec, frame.observation[STATE]) for frame in demo.frames])
+
+
+def _moments(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the standard deviation of each number; NaN for one that never changes."""
+    every = np.concatenate(tables)
+    deviation = every.std(0)
+    return every.mean(0), np.where(deviation > 1e-4, deviation, np.nan)
 
 
 def _rgb(picture: np.ndarray) -> np.ndarray:

@@ -75,9 +75,9 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, list[str]]:
         (), out / "frames", configuration(states, None, {}), tasks=ROOMS, steps=8, init=states
     )
     train("frames", frames, said.append)
-    for name in ("toys", "shown-toys"):
+    for name, views in (("toys", ("image", "state")), ("shown-toys", ("image",))):
         record(
-            [(QUICK, GAME)], out / name, RecordingOptions(("image",)), RunOptions(workers=0),
+            [(QUICK, GAME)], out / name, RecordingOptions(views), RunOptions(workers=0),
             PlainProgress(), episodes=3,
         )  # fmt: skip
     config = configuration(INIT, None, {"datasets": {"*": 1, "shown-*": 0}})
@@ -111,6 +111,37 @@ def test_only_the_eyes_for_games_learn(player: tuple[Job, list[str]]) -> None:
             *(policy.backbone.encode_images(pictures)[0] for policy in (before, after))
         ):
             assert one.equal(other)
+
+
+def test_the_state_is_told_where_it_was_recorded(player: tuple[Job, list[str]]) -> None:
+    job, _ = player
+    policy = Policy.load(job.out)
+    loss = stage.GameLoss(policy, job.data[:1], job.data[1:2], job.config)
+    states = np.concatenate(
+        [[frame.observation["state"] for frame in demo.frames] for demo in Demos(job.data[0])]
+    )
+    assert loss.games.numbers == states.shape[1] == 4
+    assert loss.state is not None
+    with torch.no_grad():
+        loss.state.weight.zero_()
+        loss.state.bias.zero_()
+        parts = loss(np.random.default_rng(0), through=False)
+    drawn = loss.games.draw(np.random.default_rng(0), stage.BATCH)
+    given = np.stack([each.numbers for each in drawn])
+    varies = states.std(0) > 0
+    assert (np.isfinite(given) == varies).all(), "a number that never changes is not asked for"
+    # They are those of the same step, in standard deviations from the mean.
+    possible = ((states - states.mean(0)) / np.where(varies, states.std(0), np.nan)).round(3)
+    assert {tuple(row) for row in given[:, varies].round(3)} <= {
+        tuple(row) for row in possible[:, varies]
+    }
+    assert parts["state"].item() == pytest.approx((given[:, varies] ** 2).mean(), rel=1e-4)
+    # Where none was recorded, nothing more is learned than before.
+    without = stage.GameLoss(
+        policy, job.data[2:], job.data[1:2], dataclasses.replace(job.config, datasets={})
+    )
+    assert without.games.numbers == 0
+    assert set(without(np.random.default_rng(0), through=False)) == {"named", "right"}
 
 
 def test_of_an_earlier_picture_of_a_game_nothing_is_left(player: tuple[Job, list[str]]) -> None:
