@@ -205,7 +205,8 @@ def _chosen(flips: Flips, new: ScoredRun, wanted: _Wanted) -> Sequence[Key]:
 def _write_video(brancher: Any, base: Any, first: int, folder: Path) -> None:
     """Write CASE.mp4 of both branches. Raises UserError where it cannot be drawn or written."""
     from harness.core import UserError
-    from harness.play.video import check_video, draws_frames, stem, write_whole
+    from harness.play.video import check_video, draws_frames
+    from harness.play.video_store import stem, write_whole
     from harness.probes.branch_video import both_branches
 
     check_video()

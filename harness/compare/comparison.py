@@ -46,7 +46,8 @@ class PairRow:
     """Pairs in which new did worse; `wins`: in which it did better."""
     wins: int
     difference: Interval
-    """The mean of harness.compare.pairs.value_difference, with paired bounds at level 1 - alpha."""
+    """The mean of harness.compare.case_values.value_difference, with paired bounds at level
+    1 - alpha."""
     p: float
     """Two-sided, of no difference: exact McNemar, or flipped signs where values lie in between."""
     adjusted: float

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from harness.compare.pairs import Key, key_of, measure_of, value_difference, value_of_case
+from harness.compare.case_values import measure_of, value_difference, value_of_case
+from harness.compare.pairs import Key, key_of
 from harness.compare.renderers import Drawn
 from harness.compare.sequential_gate import SequentialTest
 from harness.core import Result, UserError

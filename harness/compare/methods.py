@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.compare.pairs import Key, ScoredRun, TaskPairs, measure_of, pair_up
+from harness.compare.case_values import measure_of
+from harness.compare.pairs import Key, ScoredRun, TaskPairs, pair_up
 from harness.compare.shared_seeds import LEAST_SPREAD
 from harness.compare.value_arrays import value_differences
 from harness.core import Task, UserError
@@ -140,7 +141,7 @@ class CommonCases:
     ) -> None:
         """families: of each task, see PlanItem.family. places: for each case its task's number and
         its seed, shape (cases, 2), in this order. values: for each method, shape (trainings,
-        cases), as harness.compare.pairs.value_of_case says.
+        cases), as harness.compare.case_values.value_of_case says.
         """
         self.tasks = tasks
         self._families = families

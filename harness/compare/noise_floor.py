@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.compare.pairs import ScoredRun, TaskPairs, pair_up, value_difference
+from harness.compare.case_values import value_difference
+from harness.compare.pairs import ScoredRun, TaskPairs, pair_up
 from harness.core import UserError
 from harness.records.plan_differences import differences
 from harness.stats import Interval, design_effects

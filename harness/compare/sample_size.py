@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.compare.pairs import ScoredRun, measure_of, value_difference
+from harness.compare.case_values import measure_of, value_difference
+from harness.compare.pairs import ScoredRun
 from harness.core import UserError
 from harness.core.grammar import counted
 from harness.play.column_widths import WIDTH
@@ -44,7 +45,7 @@ class SampleSize:
     """The base's success rate; None where its tasks have scores only."""
     discordant: float
     """The share of cases in which one of the two agents succeeds and the other fails. With scores,
-    the mean square of harness.compare.pairs.value_difference."""
+    the mean square of harness.compare.case_values.value_difference."""
     tasks: int
     paired: int
     """To find the loss where both agents play the same cases."""

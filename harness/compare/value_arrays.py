@@ -1,10 +1,10 @@
-"""harness.compare.pairs.value_difference of whole arrays."""
+"""harness.compare.case_values.value_difference of whole arrays."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from harness.compare.pairs import LEAST
+from harness.compare.case_values import LEAST
 
 __all__ = ["value_differences"]
 
@@ -12,7 +12,7 @@ __all__ = ["value_differences"]
 def value_differences(base: np.ndarray, new: np.ndarray, measures: np.ndarray) -> np.ndarray:
     """New minus base, in [-1, 1], of values of any shapes that broadcast; nan where one of them is.
 
-    measures: that of each value, as harness.compare.pairs.measure_of names it.
+    measures: that of each value, as harness.compare.case_values.measure_of names it.
     """
     with np.errstate(invalid="ignore"):
         plain = new - base

@@ -12,6 +12,7 @@ from harness.core.adapter import Adapter, BatchedAdapter
 from harness.core.agent import Agent
 from harness.core.batches import batch_of
 from harness.core.coercion import deprecated
+from harness.core.elements import Element, Elements
 from harness.core.errors import AgentUnavailable, BadAction, UserError
 from harness.core.goals import GOAL, OWN, Goal, asked_goal
 from harness.core.layout import Field
@@ -34,7 +35,7 @@ from harness.core.perturbations import AT, Perturbation, Range, SimulatorPerturb
 from harness.core.skills import Skill, SkillCall, SkillEnd, SkillsNow
 from harness.core.specs import ActionSpec, Box, Discrete, MultiDiscrete, Spec, Text, Texts
 from harness.core.streams import stream, stream_key
-from harness.core.ui import UI, Element, Elements, UIAction
+from harness.core.ui import UI, UIAction
 
 __all__ = [
     "AT", "ActionSpec", "Adapter", "Agent", "AgentUnavailable", "Answer", "BadAction",

@@ -17,8 +17,9 @@ import numpy as np
 
 from harness.core.box import Box
 from harness.core.coercion import Coercing, shown, text_problem, unfit
+from harness.core.elements import Elements
 from harness.core.errors import BadAction
-from harness.core.ui import UI, Elements
+from harness.core.ui import UI
 
 __all__ = [
     "UI",

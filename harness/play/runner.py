@@ -261,7 +261,8 @@ def _videos(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> 
     """The store for videos, or None if none are wanted. Tells the user which tasks have none."""
     if options.video == "none":
         return None
-    from harness.play.video import VideoStore, draws_frames
+    from harness.play.video import draws_frames
+    from harness.play.video_store import VideoStore
 
     blind = sorted(
         {item.task.id.partition("/")[0] for item in plan.items if not draws_frames(item.task)}

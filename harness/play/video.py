@@ -11,12 +11,9 @@ import dataclasses
 import io
 import logging
 import math
-import os
 import queue
-import re
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,8 +38,8 @@ from harness.records.plan import label
 from harness.records.registry import load
 
 __all__ = [
-    "VideoRecorder", "VideoSelection", "VideoStore", "VideoWriter", "check_video", "draws_frames",
-    "failed", "frame_of", "picture", "stem", "still", "write_whole",
+    "VideoRecorder", "VideoSelection", "VideoWriter", "check_video", "draws_frames", "failed",
+    "frame_of", "picture", "still",
 ]  # fmt: skip
 
 log = logging.getLogger("bench")
@@ -85,12 +82,6 @@ def draws_frames(task: Task) -> bool:
 def failed(result: Result) -> bool:
     """Whether an episode did not succeed, or was cut short; False if its task has no success."""
     return result.status != "finished" or result.success is False
-
-
-def stem(case: Case) -> str:
-    """The name of a case's files, without the extension."""
-    task = re.sub(r"[^A-Za-z0-9@._-]+", "_", case.task.id)[:150]
-    return f"{task}-{case.seed}-{case.id}"
 
 
 def picture(brief: Brief) -> str | None:
@@ -364,39 +355,3 @@ class _Recording:
         except Exception as fault:
             self._broken = True
             log.warning("a video was lost: %s", describe(fault))
-
-
-class VideoStore:
-    """The folder `videos/` of a run: NAME.mp4 and its poster NAME.jpg, up to `limit` bytes."""
-
-    def __init__(self, run: str | os.PathLike[str], limit: int) -> None:
-        self.folder = Path(run) / "videos"
-        self._left = limit - sum(file.stat().st_size for file in self.folder.glob("*"))
-        self._full = False
-
-    def keep(self, case: Case, clip: VideoClip) -> str | None:
-        """Write the two files. The first time that they do not fit, returns a message."""
-        if self._full:
-            return None
-        size = len(clip.mp4) + len(clip.poster)
-        try:
-            if size > self._left:
-                raise OSError("the limit of --video-limit is reached")
-            self.folder.mkdir(exist_ok=True)
-            for ending, content in ((".jpg", clip.poster), (".mp4", clip.mp4)):
-                write_whole(self.folder / f"{stem(case)}{ending}", content)
-        except OSError as fault:
-            self._full = True
-            why = fault.strerror or fault
-            return f"no more videos are kept: {why}. `bench show` makes one of any episode"
-        self._left -= size
-        return None
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file atomically."""
-    new = file.with_name(f".{file.name}.new")
-    new.unlink(missing_ok=True)  # it may be a link that leads elsewhere
-    with new.open("xb") as out:
-        out.write(content)
-    os.replace(new, file)

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.core import UI, Answer, Box, Missing, MultiDiscrete, Text, Turn, UserError
+from harness.core.elements import Element
 from harness.core.nouns import Brief
-from harness.core.ui import Element
 
 __all__ = ["AsViews", "Encoding", "encoding_of", "profile_identity", "unfit"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.compare.pairs import Key, ScoredRun, measure_of, pair_up
+from harness.compare.case_values import measure_of
+from harness.compare.pairs import Key, ScoredRun, pair_up
 from harness.core import Result, UserError
 from harness.records.traces import locate_traces, read_trace
 from harness.verify.episode_replay import RecordedEpisode

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import UserError
-from harness.play.video import write_whole
+from harness.play.video_store import write_whole
 from harness.probes.result import KINDS, Finding, Plot, Point, Section, Series
 from harness.records.safe_json import parse
 from harness.records.typed import (

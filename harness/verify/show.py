@@ -12,16 +12,8 @@ from harness.core import UIAction, UserError
 from harness.core.errors import describe
 from harness.play.environments import EnvSlot
 from harness.play.text_table import text_table
-from harness.play.video import (
-    VideoWriter,
-    check_video,
-    draws_frames,
-    failed,
-    picture,
-    stem,
-    still,
-    write_whole,
-)
+from harness.play.video import VideoWriter, check_video, draws_frames, failed, picture, still
+from harness.play.video_store import stem, write_whole
 from harness.records.results import case_results
 from harness.records.safe_files import check_writable
 from harness.records.stored_run import load_run

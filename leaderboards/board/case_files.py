@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.pairs import measure_of
+from harness.compare.case_values import measure_of
 from harness.core.text import printable, shorten
 from leaderboards.board.entries import BoardEntry
 from leaderboards.board.model import Board

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.compare.pairs import value_of_case
+from harness.compare.case_values import value_of_case
 from harness.core import Result
 from harness.core.agent import ALL_VIEWS
 from harness.perturb.registry import REGISTRY
@@ -30,7 +30,7 @@ class TaskOutcomes:
     conditions: tuple[tuple[str, ...], ...]
     """What every row was perturbed by; the first row is unperturbed."""
     values: np.ndarray
-    """See harness.compare.pairs.value_of_case; nan where a case has no score."""
+    """See harness.compare.case_values.value_of_case; nan where a case has no score."""
     starts: np.ndarray
     """uint32, a hash of how the case started, or its control where the simulator was perturbed; 0
     where that is not known."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.compare.pairs import measure_of
+from harness.compare.case_values import measure_of
 from harness.compare.shared_seeds import LEAST_SPREAD
 from harness.compare.value_arrays import value_differences
 from harness.core import Task

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.compare.pairs import Key, ScoredRun, value_difference
+from harness.compare.case_values import value_difference
+from harness.compare.pairs import Key, ScoredRun
 from harness.core import Result
 from harness.core.text import printable, shorten
 from harness.verify.descriptions import outcome_text

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from harness.core import ActionSpec, Brief, Skill, SkillCall, SkillsNow, Spec, Turn, UIAction
+from harness.core.elements import Element
 from harness.core.skills import MOST_CALLS
-from harness.core.ui import Element
 from harness.core.values import BadValue
 from harness.host.wire import NOUNS
 from harness.play.values import AgentFault, Chunk, checked_confidence, checked_notes

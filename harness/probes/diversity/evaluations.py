@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.compare.pairs import ScoredRun, measure_of, read_scored_run
+from harness.compare.case_values import measure_of
+from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import Suite, Task, UserError
 from harness.play.planning import make_plan
 from harness.play.progress import progress_for

@@ -13,15 +13,8 @@ import toys
 from conftest import Run
 from resultlines import line_of
 
-from harness.compare.pairs import (
-    Pair,
-    ScoredRun,
-    TaskPairs,
-    pair_up,
-    read_scored_run,
-    value_difference,
-    value_of_case,
-)
+from harness.compare.case_values import value_difference, value_of_case
+from harness.compare.pairs import Pair, ScoredRun, TaskPairs, pair_up, read_scored_run
 from harness.compare.protocols import protocol_differences
 from harness.compare.verdict import compare_pairs
 from harness.core import Normaliser, Result, Task, UserError

@@ -16,8 +16,9 @@ from PIL import Image
 
 from harness.core import Case, Perturbation, Task, UserError
 from harness.play.runner import RunOptions, play
-from harness.play.video import VideoStore, VideoWriter, check_video
+from harness.play.video import VideoWriter, check_video
 from harness.play.video_captions import LINE
+from harness.play.video_store import VideoStore
 from harness.records.plan import Plan
 
 

@@ -1,0 +1,54 @@
+"""The videos of a run on disk: their names, their limit, and how a file is written."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from harness.core import Case
+from harness.play.outcome import VideoClip
+
+__all__ = ["VideoStore", "stem", "write_whole"]
+
+
+def stem(case: Case) -> str:
+    """The name of a case's files, without the extension."""
+    task = re.sub(r"[^A-Za-z0-9@._-]+", "_", case.task.id)[:150]
+    return f"{task}-{case.seed}-{case.id}"
+
+
+class VideoStore:
+    """The folder `videos/` of a run: NAME.mp4 and its poster NAME.jpg, up to `limit` bytes."""
+
+    def __init__(self, run: str | os.PathLike[str], limit: int) -> None:
+        self.folder = Path(run) / "videos"
+        self._left = limit - sum(file.stat().st_size for file in self.folder.glob("*"))
+        self._full = False
+
+    def keep(self, case: Case, clip: VideoClip) -> str | None:
+        """Write the two files. The first time that they do not fit, returns a message."""
+        if self._full:
+            return None
+        size = len(clip.mp4) + len(clip.poster)
+        try:
+            if size > self._left:
+                raise OSError("the limit of --video-limit is reached")
+            self.folder.mkdir(exist_ok=True)
+            for ending, content in ((".jpg", clip.poster), (".mp4", clip.mp4)):
+                write_whole(self.folder / f"{stem(case)}{ending}", content)
+        except OSError as fault:
+            self._full = True
+            why = fault.strerror or fault
+            return f"no more videos are kept: {why}. `bench show` makes one of any episode"
+        self._left -= size
+        return None
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    new = file.with_name(f".{file.name}.new")
+    new.unlink(missing_ok=True)  # it may be a link that leads elsewhere
+    with new.open("xb") as out:
+        out.write(content)
+    os.replace(new, file)
