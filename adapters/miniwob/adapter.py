@@ -13,6 +13,7 @@ import numpy as np
 from adapters.miniwob.browser import VARIABLE, Browser, chromium
 from adapters.miniwob.experts import EXPERTS, Expert
 from adapters.miniwob.goals import PAGES, Choices
+from adapters.miniwob.lines import LINES
 from adapters.miniwob.page import KEYS, MODIFIERS, Page
 from adapters.miniwob.rendering import arial, browser_version, fonts
 from adapters.miniwob.stages import Course, stages_of
@@ -262,6 +263,11 @@ class MiniWobAdapter(Adapter):
 
     def render(self) -> np.ndarray:
         return self._image()
+
+    def lines_drawn(self) -> list[list[Any]]:
+        """Where the picture shows the lines of text, with what they say: see lines.py."""
+        rows: list[list[Any]] = self._page.ask(LINES)
+        return rows
 
     def expert(self, executed: Any) -> UIAction | None:
         make = EXPERTS.get(self._name)

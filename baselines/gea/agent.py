@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from baselines.gea.config import Config
-from baselines.gea.prompt import Prompt, StepInputs, introduction, step_inputs
+from baselines.gea.prompt import SIZES, PageReader, Prompt, StepInputs, introduction, step_inputs
 from baselines.learning.packages import need_packages
 from baselines.learning.trained_on import where_trained_on
 from harness.core import Agent, Turn, UserError
@@ -50,12 +50,18 @@ def reads_of(config: Config) -> tuple[str, ...]:
     """`Agent.reads` of a model with this configuration.
 
     A `reader` was taught the elements of pages and not their pictures (see `step_inputs`), so a
-    page need not be drawn.
+    page need not be drawn. With `pages` it reads pictures of some sizes, and then no elements.
     """
     if config.vision != "reader" or "dom?" not in config.views:
         return config.views
     pictures = ("image?", "image_partial?")
-    return tuple(f"{view} unless dom" if view in pictures else view for view in config.views)
+    entries = [f"{view} unless dom" if view in pictures else view for view in config.views]
+    if config.pages:
+        # First: whether the elements are shown decides whether the picture is.
+        sizes = " or ".join(f"{rows}x{columns}" for rows, columns in SIZES)
+        entries.remove("dom?")
+        entries.insert(0, f"dom? unless image {sizes}")
+    return tuple(entries)
 
 
 class GEA(Agent):
@@ -267,6 +273,15 @@ def _single_turns(policy: Policy) -> SingleTurns | None:
     return None
 
 
+def _page_reader(policy: Policy) -> PageReader | None:
+    """What reads the pictures of pages, of a model that has eyes for them."""
+    from baselines.gea.nano import Nano
+
+    backbone = policy.backbone
+    reader = backbone.reader if isinstance(backbone, Nano) else None
+    return None if reader is None or reader.page is None else reader.page.elements
+
+
 class EpisodeInputs(dict[int, StepInputs]):
     """The inputs of the steps in an episode's context, by step, and what stays the same longer."""
 
@@ -306,6 +321,7 @@ def _same_value(one: Any, other: Any) -> bool:
 
 def _prompt(policy: Policy, turn: Turn, inputs: EpisodeInputs) -> Prompt:
     config, tokenizer = policy.config, policy.backbone.text_tokenizer
+    read_page = _page_reader(policy)
     steps = range(turn.step - len(turn.observations) + 1, turn.step + 1)
     for step in [step for step in inputs if step not in steps]:
         del inputs[step]
@@ -313,7 +329,9 @@ def _prompt(policy: Policy, turn: Turn, inputs: EpisodeInputs) -> Prompt:
         # A perturbation may show an earlier step differently than before.
         if step not in inputs or not _equal(inputs[step].source, observation):
             before = [inputs[each] for each in steps if each < step]
-            inputs[step] = step_inputs(turn.brief, observation, tokenizer, config, earlier=before)
+            inputs[step] = step_inputs(
+                turn.brief, observation, tokenizer, config, earlier=before, read_page=read_page
+            )
     encoded = [
         _action_tokens(policy, turn, inputs[step], action, observation)
         for step, action, observation in zip(steps, turn.actions, turn.observations)

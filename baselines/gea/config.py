@@ -131,6 +131,8 @@ class Config(StoredConfig):
     `reader`, which the stage `see` trains (baselines/gea/reader.py)."""
     games: bool = False
     """Whether the vision `reader` also reads the pictures of games (baselines/gea/game_eyes.py)."""
+    pages: bool = False
+    """Whether it also reads the screenshots of small pages (baselines/gea/page_eyes.py)."""
     past_rows: int = 0
     """Rows that an image of an earlier step has, with the vision `residual`: of its summary.
 
@@ -298,6 +300,8 @@ class Config(StoredConfig):
             raise UserError(f"vision is {self.vision!r}: it is plain, residual or reader")
         if self.games and self.vision != "reader":
             raise UserError(f"games is true and vision is {self.vision!r}: games need the reader")
+        if self.pages and self.vision != "reader":
+            raise UserError(f"pages is true and vision is {self.vision!r}: pages need the reader")
         if self.past_rows not in (range(5) if self.vision == "residual" else (0,)):
             raise UserError(
                 f"past_rows is {self.past_rows}: it is 0 to 4 with the vision residual, else 0"

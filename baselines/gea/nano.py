@@ -42,7 +42,9 @@ class Nano(Backbone):
         self.reader: PictureReader | None = None
         self.vision: PictureEncoder | None = None
         if config.vision == "reader":
-            self.reader = PictureReader(config.pixels, config.width, config.numbers, config.games)
+            self.reader = PictureReader(
+                config.pixels, config.width, config.numbers, config.games, config.pages
+            )
             return
         if config.vision == "residual":
             self.vision = PictureEncoder(config.pixels, config.width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,19 +12,40 @@ import numpy as np
 from baselines.gea.config import Config
 from baselines.learning.text_tokenizer import TextTokenizer
 from baselines.learning.views import has_codes, scaled
-from harness.core import UI, ActionSpec, Box, Brief, Discrete, Elements, MultiDiscrete, Spec, Text
+from harness.core import (
+    UI,
+    ActionSpec,
+    Box,
+    Brief,
+    Discrete,
+    Element,
+    Elements,
+    MultiDiscrete,
+    Spec,
+    Text,
+)
 from harness.core.reads import view_of
 from harness.demos.columns import is_image, shrunk
 
 __all__ = [
+    "SIZES",
+    "PageReader",
     "Prompt",
     "StepInputs",
     "describe",
     "instruction_tokens",
     "introduction",
+    "is_listed",
     "numeric_inputs",
     "step_inputs",
 ]
+
+
+PageReader = Callable[[np.ndarray], Sequence[tuple[str, str, float, float]]]
+"""From uint8 (H, W, 3): tag, text, and x and y of the centre in pixels, of the elements of a page.
+"""
+SIZES = ((210, 160), (667, 375))
+"""Rows and columns of the pictures of pages that eyes for pages read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +99,12 @@ def step_inputs(
     *,
     keep_source: bool = True,
     earlier: Sequence[StepInputs] = (),
+    read_page: PageReader | None = None,
 ) -> StepInputs:
     """The model's inputs from those views of an observation that the configuration names.
 
     `keep_source` stores the observation with them. `earlier`: the steps before it in the context.
+    `read_page` tells the elements of a page that the task does not tell.
     """
     images, text = [], []
     # In the configuration's order: a demonstration and a live episode may list views differently.
@@ -91,8 +114,13 @@ def step_inputs(
         spec, value = brief.observation[name], observation[name]
         if is_image(name, spec):
             # Of a page, a `reader` was taught the elements only.
-            if config.vision != "reader" or "dom" not in brief.observation:
+            if config.vision == "reader" and "dom" in brief.observation:
+                continue
+            if not (config.pages and _is_page(brief, spec)):
                 images.append(_rgb(value, config))
+            elif read_page is not None:
+                content = _page_text(read_page(value), brief.action, config.screen)
+                text += tokenizer.encode(f" dom: {content}")[: config.text_tokens]
         elif isinstance(spec, (Text, Elements)):
             content = (
                 value
@@ -129,6 +157,13 @@ def numeric_inputs(
     return tuple(cells), flat
 
 
+def _is_page(brief: Brief, spec: Spec) -> bool:
+    """Whether a picture is a screenshot of a small page, which can be pointed at."""
+    if not isinstance(brief.action, UI) or not isinstance(spec, Box):
+        return False
+    return spec.shape[:2] in SIZES and spec.shape[2:] == (3,)
+
+
 def _rgb(image: np.ndarray, config: Config) -> np.ndarray:
     """uint8 (H, W, 3) of a grey or RGB image; for nano, (pixels, pixels, 3)."""
     rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
@@ -137,19 +172,34 @@ def _rgb(image: np.ndarray, config: Config) -> np.ndarray:
     return shrunk(rgb, config.pixels)
 
 
-def _elements_text(elements: Sequence[Any], action: ActionSpec, blocks: int) -> str:
-    """The elements of a page: tag, text and value, and centre.
+def is_listed(tag: str, content: str) -> bool:
+    """Whether an element of a page is in the prompt."""
+    return bool(content) or tag in ("button", "input", "textarea", "select")
+
+
+def _elements_text(elements: Sequence[Element], action: ActionSpec, blocks: int) -> str:
+    """The elements of a page: tag, text and value, and centre."""
+    rows = []
+    for element in elements:
+        content = " ".join(part for part in (element.text, element.value) if part)
+        if is_listed(element.tag, content):
+            rows.append((element.tag, content, *element.center))
+    return _page_text(rows, action, blocks)
+
+
+def _page_text(
+    rows: Sequence[tuple[str, str, float, float]], action: ActionSpec, blocks: int
+) -> str:
+    """What a page shows, from (tag, content, x, y of the centre) of its elements.
 
     Where actions are clicks, the centre is given in their blocks, so that the answer can copy it
     instead of computing it.
     """
     size = (action.width / blocks, action.height / blocks) if isinstance(action, UI) else (1.0, 1.0)
     lines = []
-    for element in elements:
-        content = " ".join(part for part in (element.text, element.value) if part)
-        if content or element.tag in ("button", "input", "textarea", "select"):
-            x, y = (int(middle / unit) for middle, unit in zip(element.center, size))
-            lines.append(f"{element.tag} {json.dumps(content, ensure_ascii=False)} {x} {y}")
+    for tag, content, *centre in rows:
+        x, y = (int(middle / unit) for middle, unit in zip(centre, size))
+        lines.append(f"{tag} {json.dumps(content, ensure_ascii=False)} {x} {y}")
     return "; ".join(lines)
 
 

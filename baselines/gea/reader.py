@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.gea.game_eyes import GameEyes
+from baselines.gea.page_eyes import PageEyes
 from baselines.learning.views import CODES
 
 __all__ = [
@@ -29,6 +30,9 @@ __all__ = [
     "Glance",
     "PictureReader",
     "Scene",
+    "cell_of",
+    "on_grid",
+    "side_of",
     "squares_around",
 ]
 
@@ -39,6 +43,8 @@ SIDES = 26
 """The number of cells per side of a map is below this."""
 DRAWN = 336
 """Pixels per side at which maps are drawn, with a whole number of them per cell."""
+BETWEEN = 0.1
+"""In cells: an agent that is found this near to the border of two of them stands between them."""
 PATCH = 8
 """Pixels per cell of the glimpse."""
 THINGS = 3
@@ -82,10 +88,12 @@ class PictureReader(nn.Module):
     seen there and from coarse features, it tells the numbers of the scene.
     """
 
-    def __init__(self, pixels: int, width: int, numbers: int, games: bool = False) -> None:
+    def __init__(
+        self, pixels: int, width: int, numbers: int, games: bool = False, pages: bool = False
+    ) -> None:
         """`numbers`: how many numbers of a step the model can read.
 
-        `games`: whether it also reads pictures of games, by eyes of their own.
+        `games`, `pages`: whether it also reads games and pages, by eyes of their own.
         """
         super().__init__()
         self.look = nn.Sequential(
@@ -103,6 +111,7 @@ class PictureReader(nn.Module):
         )  # fmt: skip
         self.scene = Scene(numbers)
         self.game = GameEyes(width) if games else None
+        self.page = PageEyes() if pages else None
 
     @property
     def map_eyes(self) -> tuple[nn.Module, ...]:
@@ -138,12 +147,27 @@ class PictureReader(nn.Module):
         offset = glance.offsets.gather(2, one.expand(-1, 2, 1))[..., 0].float()
         middle = torch.stack([place % count, place // count], 1) + 0.5
         side = glance.sides[:, 1:].argmax(1, keepdim=True) + 1
-        return torch.cat([(middle + offset) / count, cell_of(side)], 1), directions
+        return torch.cat([on_grid((middle + offset) / count, side), cell_of(side)], 1), directions
 
 
 def cell_of(side: Tensor) -> Tensor:
     """The side of a cell, in parts of the picture's, of maps with int64 `side` cells per side."""
     return (DRAWN // side) / DRAWN
+
+
+def on_grid(points: Tensor, side: Tensor) -> Tensor:
+    """(N, 2): the middles of cells nearest to x and y, of maps in the middle of the picture.
+
+    A map that is not square may lie half a cell beside the grid of a square one: so does a point
+    that is found almost between two of its cells. `side`: int64 (N, 1), as in `cell_of`.
+    """
+    cell = cell_of(side)
+    begin = (DRAWN - DRAWN // side * side).div(2, rounding_mode="floor") / DRAWN
+    found = (points - begin) / cell - 0.5
+    whole = found.round()
+    between = (found - whole).abs() > 0.5 - BETWEEN
+    at = torch.where(between, found.floor() + 0.5, whole)
+    return begin + (at + 0.5) * cell
 
 
 def side_of(cell: Tensor) -> Tensor:

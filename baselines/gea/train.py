@@ -1,4 +1,4 @@
-"""`bench train gea`: tokenizer, sft, rl, offline, frames, see and games. Each can be resumed."""
+"""`bench train gea`: tokenizer, sft, rl, offline, frames, see, games, pages. All resume."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from baselines.gea.frames import record_frames
 from baselines.gea.games import games
 from baselines.gea.job import Job, identity, record_stage
 from baselines.gea.offline import offline
+from baselines.gea.page_frames import DRAWN, record_pages
+from baselines.gea.pages import pages
 from baselines.gea.policy import FILE, Policy, trained_tokens
 from baselines.gea.ppo import rl
 from baselines.gea.rvq import FILE as ACTIONS
@@ -32,10 +34,11 @@ from baselines.learning.stages import CHECKPOINTS, MADE, device, need_data
 from baselines.learning.text_tokenizer import FILE as WORDS
 from baselines.learning.text_tokenizer import NanoTokenizer
 from harness.core import UserError, stream
+from harness.host.loading import load_adapter
 
 __all__ = ["STAGES", "Job", "configuration", "train"]
 
-STAGES = ("tokenizer", "sft", "rl", "offline", "frames", "see", "games")
+STAGES = ("tokenizer", "sft", "rl", "offline", "frames", "see", "games", "pages")
 HELD_OUT = 0.05
 """Share of the actions that the action tokenizer is tested on."""
 UNUSED_STEPS = 100
@@ -74,7 +77,7 @@ def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
     if job.threads:
         torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
-    if parallel.size() == 1 and stage not in ("frames", "see", "games"):
+    if parallel.size() == 1 and stage not in ("frames", "see", "games", "pages"):
         _copy_initial_weights(job)
     if stage == "tokenizer":
         _tokenizer(job, say)
@@ -90,6 +93,8 @@ def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
         see(job, say)
     elif stage == "games":
         games(job, say)
+    elif stage == "pages":
+        pages(job, say)
     else:
         raise UserError(f"--stage {stage!r}: there are {', '.join(STAGES)}")
     return job.out
@@ -110,8 +115,14 @@ def _frames(job: Job, say: Callable[[str], None]) -> None:
     """Record pictures, with what the model in `init` reads of the same moments."""
     if not job.tasks:
         raise UserError("--stage frames plays: name the suites with --suite")
-    config = frames_configuration(job)
     tasks = [task for _, task in job.tasks]
+    shown = [task for task in tasks if hasattr(load_adapter(task.adapter), DRAWN)]
+    if shown:
+        record_pages(shown, job.out, job.steps or FRAMES, job.seed, say)
+    tasks = [task for task in tasks if task not in shown]
+    if not tasks:
+        return
+    config = frames_configuration(job)
 
     def model() -> GEA:
         return GEA(weights=str(job.init))

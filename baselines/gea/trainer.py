@@ -38,7 +38,7 @@ def _train(request: TrainingRequest, say: Callable[[str], None]) -> Path:
 
 TRAINER = Trainer(
     train=_train,
-    stages=("tokenizer", "sft", "rl", "offline", "frames", "see", "games"),
+    stages=("tokenizer", "sft", "rl", "offline", "frames", "see", "games", "pages"),
     starts=True,
     prepares=("tokenizer",),
     records={"frames": "see"},

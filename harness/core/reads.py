@@ -52,5 +52,5 @@ def is_shown(entry: str, reads: Sequence[str], offered: Mapping[str, Any]) -> bo
 
 def _size(view: Any) -> str:
     """Rows x columns of the spec or the value of a view; nothing if it has none."""
-    shape = getattr(view, "shape", ())
-    return f"{shape[0]}x{shape[1]}" if len(shape) >= 2 else ""
+    shape: Sequence[int] = getattr(view, "shape", ())
+    return "x".join(map(str, shape[:2])) if len(shape) >= 2 else ""
