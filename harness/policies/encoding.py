@@ -110,10 +110,9 @@ class AsViews:
             if array.ndim == one:
                 array = array[None]
             if array.ndim != one + 1:
-                raise ValueError(
-                    f"`actions` have the shape {array.shape}; expected one action of {one} "
-                    "dimensions, or a chunk of them"
-                )
+                expected = "[A] or a chunk [H, A]" if one == 1 else "a number or a chunk [H]"
+                expected = expected if one < 2 else f"an action of {one} dimensions, or a chunk"
+                raise ValueError(f"`actions` have the shape {array.shape}; expected {expected}")
             listed = list(array)
         if not 0 < len(listed) <= MOST_ACTIONS:
             raise ValueError(f"`actions` hold {len(listed)} actions; from 1 to {MOST_ACTIONS} may")

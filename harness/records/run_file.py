@@ -60,6 +60,10 @@ def read_run(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises UserError if there is none, or bench did not write it. The plan is not checked here.
     """
     file = Path(path) / "run.json"
+    if Path(path).is_file():
+        raise UserError(
+            f"{path} is a file, not a run directory: name the folder that `bench run` wrote (--out)"
+        )
     try:
         run = parse(read_inside(path, "run.json", MOST_RUN_BYTES))
     except FileNotFoundError:
@@ -68,7 +72,10 @@ def read_run(path: str | os.PathLike[str]) -> dict[str, Any]:
             "makes one"
         ) from None
     except ValueError as fault:
-        raise UserError(f"{file} cannot be read: {fault}") from None
+        raise UserError(
+            f"{file} cannot be read: {fault}. It was cut off or changed by hand: restore a copy, "
+            "or play again in another place (--out)"
+        ) from None
     if not isinstance(run, dict) or type(run.get("schema")) is not int or run["schema"] not in READ:
         found = shown(run.get("schema")) if isinstance(run, dict) else shown(run)
         raise UserError(

@@ -43,7 +43,10 @@ def import_eval_info(
         content = read_regular(file, MOST_BYTES)
     except FileNotFoundError:
         raise UserError(f"there is no file {file}") from None
-    played = read_eval_info(content)
+    try:
+        played = read_eval_info(content)
+    except UserError as wrong:
+        raise UserError(f"{file}: {wrong}") from None
     checksum = hashlib.sha256(content).hexdigest()
     path = out or Path("runs") / f"imported-{checksum[:8]}"
     if os.path.lexists(path):

@@ -22,6 +22,8 @@ __all__ = ["RemotePolicy"]
 log = logging.getLogger("bench")
 FRESH_S = 5.0
 """So long what a server told of itself is taken for true, where it decides nothing."""
+SILENT_S = 2.0
+"""So long it is waited for a server without a word."""
 NOT_IDENTITY = ("address", "timeout_s", "reach_s", "max_frame_mb", "token_env")
 
 
@@ -177,7 +179,15 @@ def _tell_unknown(url: str) -> None:
 def _wait_until_healthy(where: Address, limits: Limits, path: str) -> None:
     """Wait until the server says that it is ready. Raises UserError with the remedy."""
     patience = Patience(limits.reach_s)
+    tell_at, told = time.monotonic() + SILENT_S, False
     while not where.healthy(path):
+        if not told and time.monotonic() > tell_at:
+            told = True
+            log.warning(
+                "waiting until a policy server is ready at %s, for %g s at most",
+                where.url,
+                limits.reach_s,
+            )
         if not patience.wait():
             raise UserError(
                 f"no policy server is ready at {where.url} (tried for {limits.reach_s:g} s): start "

@@ -132,11 +132,13 @@ def test_a_cluster_that_is_not_there_is_said_soon(tmp_path: Path) -> None:
 def test_report_wants_a_run(bench_here: Bench) -> None:
     refused(bench_here("report", "."), "not a run directory")
     refused(bench_here("report", "nowhere"), "not a run directory")
+    Path("notes.txt").write_text("")
+    refused(bench_here("report", "notes.txt"), "notes.txt is a file, not a run directory")
     refused(
         bench_here("report", ".", "--format", "yaml"), "'text', 'markdown', 'latex', 'csv', 'json'"
     )
     Path("run.json").write_text("{")
-    refused(bench_here("report", "."), "cannot be read")
+    refused(bench_here("report", "."), "It was cut off or changed by hand")
     Path("run.json").write_text('{"schema": 99}')
     refused(bench_here("report", "."), "has the schema 99; this version reads 1")
 

@@ -108,7 +108,10 @@ def test_what_the_policy_raises_is_the_agents_failure_in_its_last_line(play_toys
         (msgpack.packb([1]), "cannot be read: it holds no `actions`"),
         ({"action": 1}, "cannot be read: it holds no `actions` but action, server_timing"),
         ({"actions": np.zeros((3, 7))}, "expected an action of shape (2,), got (7,)"),
-        ({"actions": np.zeros((1, 3, 2))}, "makes no sense: `actions` have the shape (1, 3, 2)"),
+        (
+            {"actions": np.zeros((1, 3, 2))},
+            "makes no sense: `actions` have the shape (1, 3, 2); expected [A] or a chunk [H, A]",
+        ),
         ({"actions": np.full(2, np.nan)}, "NaN"),
         ({"actions": "left"}, "makes no sense: `actions` are no numbers"),
         ({"actions": np.zeros((0, 2))}, "makes no sense: `actions` hold 0 actions"),
@@ -197,6 +200,17 @@ def test_a_server_that_loads_is_waited_for() -> None:
     begun = time.monotonic()
     with stock_server(good, healthy=lambda: time.monotonic() > begun + 0.3) as url:
         OpenPI(url, reach_s=20.0).close()
+
+
+def test_a_long_wait_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("harness.policies.wire.remote.SILENT_S", 0.0)
+    begun = time.monotonic()
+    with stock_server(good, healthy=lambda: time.monotonic() > begun + 0.5) as url:
+        OpenPI(url, reach_s=20.0).close()
+    waited = [text for text in caplog.messages if "waiting until" in text]
+    assert waited == [f"waiting until a policy server is ready at {url}, for 20 s at most"]
 
 
 def test_no_server_is_wrong_use(bench_here: Callable[..., Any]) -> None:

@@ -240,6 +240,10 @@ def test_an_import_is_no_evidence(bench_here: Bench, words: list[str], why: str)
 def test_a_file_that_is_none(bench_here: Bench) -> None:
     said = bench_here("import", "absent.json", "--as", "eval_info")
     assert (said.code, said.err) == (2, "bench: there is no file absent.json\n")
+    Path("cut.json").write_text("{")
+    said = bench_here("import", "cut.json", "--as", "eval_info")
+    assert said.code == 2
+    assert said.err.startswith("bench: cut.json: this is no eval_info.json: ")
     Path("large.json").write_bytes(b" " * ((64 << 20) + 1))
     said = bench_here("import", "large.json", "--as", "eval_info")
     assert said.code == 2
