@@ -43,6 +43,8 @@ SIDES = 26
 """The number of cells per side of a map is below this."""
 DRAWN = 336
 """Pixels per side at which maps are drawn, with a whole number of them per cell."""
+SMALL = 16
+"""From this many cells per side, an error of a pixel is too much of a cell."""
 BETWEEN = 0.1
 """In cells: an agent that is found this near to the border of two of them stands between them."""
 PATCH = 8
@@ -156,10 +158,11 @@ def cell_of(side: Tensor) -> Tensor:
 
 
 def on_grid(points: Tensor, side: Tensor) -> Tensor:
-    """(N, 2): the middles of cells nearest to x and y, of maps in the middle of the picture.
+    """(N, 2): where cells are small, the middle of the one around x and y; else these themselves.
 
-    A map that is not square may lie half a cell beside the grid of a square one: so does a point
-    that is found almost between two of its cells. `side`: int64 (N, 1), as in `cell_of`.
+    The map is in the middle of the picture. One that is not square may lie half a cell beside the
+    grid of a square one, and so does a point that is found almost between two cells of that.
+    `side`: int64 (N, 1), as in `cell_of`.
     """
     cell = cell_of(side)
     begin = (DRAWN - DRAWN // side * side).div(2, rounding_mode="floor") / DRAWN
@@ -167,7 +170,7 @@ def on_grid(points: Tensor, side: Tensor) -> Tensor:
     whole = found.round()
     between = (found - whole).abs() > 0.5 - BETWEEN
     at = torch.where(between, found.floor() + 0.5, whole)
-    return begin + (at + 0.5) * cell
+    return torch.where(side < SMALL, points, begin + (at + 0.5) * cell)
 
 
 def side_of(cell: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ from baselines.gea.reader import (
     SIDES,
     cell_of,
     glimpse,
+    on_grid,
     side_of,
     squares_around,
 )  # fmt: skip
@@ -112,6 +113,18 @@ def test_a_cell_is_as_large_as_it_is_drawn() -> None:
     torch.testing.assert_close(cells * DRAWN, (cells * DRAWN).round())
     assert ((cells * sides <= 1) & (cells * sides > 0.95)).all()
     torch.testing.assert_close(cell_of(side_of(cells)), cells)
+
+
+def test_where_cells_are_small_an_agent_stands_in_the_middle_of_one() -> None:
+    side = torch.tensor([[25], [22], [8]])
+    cell = cell_of(side)
+    begin = torch.tensor([[5.0], [3.0], [0.0]]) / DRAWN  # black pixels around the map
+    points = begin + torch.tensor([[3.5, 7.5]]) * cell
+    found = on_grid(points + 0.3 * cell, side)
+    torch.testing.assert_close(found[:2], points[:2])
+    torch.testing.assert_close(found[2], points[2] + 0.3 * cell[2])
+    # Half a cell beside: a map that is not square.
+    torch.testing.assert_close(on_grid(points + 0.45 * cell, side)[:2], (points + 0.5 * cell)[:2])
 
 
 def test_no_picture_shows_what_an_agent_carries() -> None:

@@ -66,11 +66,13 @@ def test_they_were_made_by_the_recipe() -> None:
 
 def test_the_eyes_were_made_by_the_recipe_and_the_rest_is_gea_state() -> None:
     script = (RECIPES / "sees.sh").read_text()
-    made = json.loads((SHIPPED / "gea" / "training.json").read_text())["see"]
-    assert f"--steps {made['steps']} " in script
-    assert all(f"/{folder}" in script for folder in made["data"])
+    made = json.loads((SHIPPED / "gea" / "training.json").read_text())
+    for kind in ("scenes", "maps"):
+        eyes = made[f"see-{kind}"]
+        assert f"{kind.upper()}=${{{kind.upper()}:-{eyes['steps']}}}" in script
+        assert all(f"/{folder}" in script for folder in eyes["data"])
     assert set(GEA.declares({})[0]) == {"image? unless dom", "text?", "dom?", "admissible?"}
-    games = json.loads((SHIPPED / "gea" / "training.json").read_text())["games"]
+    games = made["games"]
     script = (RECIPES / "games.sh").read_text() + script
     assert f"--steps {games['steps']} " in script
     named = [folder.removeprefix("frames-") for folder in games["data"]]
@@ -78,7 +80,7 @@ def test_the_eyes_were_made_by_the_recipe_and_the_rest_is_gea_state() -> None:
     saw, before = (read_training_data(kind.trained_on({})).axes for kind in (GEA, GEAState))
     assert saw["task"] > before["task"]
     families = {name.partition("/")[0] for name in saw["task"] - before["task"]}
-    assert families == {"miniworld", "vizdoom", "atari", "procgen-train"}
+    assert families == {"minigrid", "miniworld", "vizdoom", "atari", "procgen-train"}
     states, sees = (
         load_file(SHIPPED / name / "model.safetensors") for name in ("gea-state", "gea")
     )
@@ -127,6 +129,15 @@ def test_better_than_chance_where_it_is_good(tmp_path: Path) -> None:
     assert rates["gea-base"] >= 0.6, rates
     assert rates["gea"] >= 0.6, rates
     assert rates["uniform"] <= 0.5, rates
+
+
+def test_gea_reads_maps_of_suites_without_an_expert(tmp_path: Path) -> None:
+    """Its eyes learned lava and goals from frames that the model that reads states had played."""
+    chosen = select_tasks(find_suites("minigrid", SUITES), "*/LavaGapS7")
+    spec = find_agent("gea", {}, baselines.AGENTS)
+    plan = make_plan(chosen, spec, episodes=8, seed=0)
+    play(spec, ["here"], plan, tmp_path / "run", RunOptions(workers=0), PlainProgress())
+    assert np.mean([line["success"] for line in read_lines(tmp_path / "run")]) >= 0.5
 
 
 def test_their_weights_are_part_of_their_identity(
