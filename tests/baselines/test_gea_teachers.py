@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from baselines.gea.teachers import Basic, BigFish, CoinRun, DefendTheCenter, Freeway, Maze, Pong
+from baselines.gea.teachers import (
+    Basic,
+    BigFish,
+    CoinRun,
+    DefendTheCenter,
+    Freeway,
+    Maze,
+    Pong,
+    PongFollower,
+)
 from baselines.gea.teachers.maze import CELLS, WALL, first_move, read_maze
 from baselines.gea.teachers.pong import (
     BALL_X,
@@ -18,6 +27,7 @@ from baselines.gea.teachers.pong import (
     REACH,
     WAITS,
     ball,
+    ball_below,
     first_push,
     paddle_ways,
 )  # fmt: skip
@@ -66,6 +76,20 @@ def test_the_paddle_of_pong_goes_where_the_ball_will_be() -> None:
     assert first_push((WAITS, PATIENCE, False), WAITS, []) == 0
 
 
+def test_the_follower_keeps_its_paddle_where_the_ball_will_be() -> None:
+    def below(*memories: np.ndarray) -> float:
+        return ball_below([{"state": memory.astype(np.uint8)} for memory in memories])
+
+    still = _memory(100, 150, 100)
+    assert below(still) == below(still, still) > 0
+    # A ball that falls will be lower, a paddle that moves down goes on.
+    assert below(_memory(90, 140, 100), still) > below(still, still)
+    assert below(_memory(90, 150, 90), still) < below(still, still)
+    # A ball that goes away, or none: back to the middle, or nothing to do.
+    assert abs(below(_memory(100, 20), _memory(90, 20))) < 10
+    assert below(still, _memory(100, 0, 30)) == 0
+
+
 def test_a_player_of_pong_sees_who_pushed() -> None:
     """The plan follows what was executed, which another agent may have drawn."""
     names = ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE")
@@ -103,11 +127,12 @@ def test_a_teacher_of_one_action_names_it(
     assert teacher().act([turn, turn]) == [choices.index(wanted)] * 2
 
 
-def test_pong_is_played_from_its_memory() -> None:
+@pytest.mark.parametrize("player", [Pong, PongFollower])
+def test_pong_is_played_from_its_memory(player: type[Agent]) -> None:
     tasks = select_tasks(find_suites("atari", SUITES), "atari/pong")
     task = tasks[0][1]
     assert "state" in load_adapter(task.adapter).privileged_views
-    check_agent(Pong, [task], steps=12)
+    check_agent(player, [task], steps=12)
 
 
 def _drawn(lines: str) -> np.ndarray:

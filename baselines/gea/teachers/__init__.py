@@ -6,8 +6,10 @@ read a console's memory are privileged; who learns from them sees the pictures a
 
 from baselines.gea.teachers.atari import Freeway
 from baselines.gea.teachers.maze import Maze
-from baselines.gea.teachers.pong import Pong
+from baselines.gea.teachers.pong import Pong, PongFollower
 from baselines.gea.teachers.procgen import BigFish, CoinRun
 from baselines.gea.teachers.vizdoom import Basic, DefendTheCenter
 
-__all__ = ["Basic", "BigFish", "CoinRun", "DefendTheCenter", "Freeway", "Maze", "Pong"]
+__all__ = [
+    "Basic", "BigFish", "CoinRun", "DefendTheCenter", "Freeway", "Maze", "Pong", "PongFollower",
+]  # fmt: skip

@@ -1,16 +1,21 @@
-"""Pong from the console's memory: a paddle that lags behind the joystick is moved by a plan."""
+"""Two players of Pong that read the console's memory, the view `state`.
+
+`Pong` plans over the lag of its paddle and wins. `PongFollower` looks one step ahead and loses a
+little; it is the one that the included eyes learned from, and the easier one to learn from: what it
+does follows from where things are, where the other one's pushes must come at the right step.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.core import Agent, Discrete, Turn
 
-__all__ = ["Ball", "Pong", "ball", "first_push", "paddle_ways"]
+__all__ = ["Ball", "Pong", "PongFollower", "ball", "ball_below", "first_push", "paddle_ways"]
 
 # Where Pong's console keeps these (AtariARI, arXiv 1906.08226); y grows downwards.
 BALL_X, PADDLE_Y, BALL_Y = 49, 51, 54
@@ -112,3 +117,42 @@ def first_push(ball: Ball, paddle: float, pushed: Sequence[int]) -> int:
     else:
         cost = abs(off)
     return int(PLANS[np.argmin(cost + EFFORT * abs(PLANS).sum(1))][0])
+
+
+MIDDLE = 7
+"""From the upper end of the paddle, as the memory has it, to where the ball should meet it."""
+AHEAD_OF_BALL, GLIDES = 0.5, 0.6
+"""Steps by which the ball's way is extended, and the paddle's: it goes on after a push."""
+NEAR = 6
+
+
+class PongFollower(Agent):
+    """Keeps the paddle where the ball is about to be, and in the middle while the ball goes away.
+
+    It wins or loses by a few points, as the ball comes; random play loses by 20.
+    """
+
+    reads = ("state",)
+    history = 2
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        """The action of each turn: NOOP, RIGHT (up) or LEFT (down)."""
+        return [self._action(turn) for turn in turns]
+
+    def _action(self, turn: Turn) -> int:
+        spec = turn.brief.action
+        assert isinstance(spec, Discrete)
+        off = ball_below(turn.observations)
+        return spec.names.index(PUSHES[0 if abs(off) < NEAR else 1 if off > 0 else -1])
+
+
+def ball_below(observations: Sequence[Mapping[str, Any]]) -> float:
+    """By how many lines the ball will be below the paddle, from the last two memories of Pong."""
+    before, now = (observations[at]["state"].astype(int) for at in (0, -1))
+    if now[BALL_Y] == 0:  # no ball is in play
+        return 0.0
+    falls = now[BALL_Y] - before[BALL_Y] if before[BALL_Y] else 0
+    comes = now[BALL_X] >= before[BALL_X]
+    wanted = now[BALL_Y] + AHEAD_OF_BALL * falls if comes else WAITS
+    paddle = now[PADDLE_Y] + GLIDES * (now[PADDLE_Y] - before[PADDLE_Y])
+    return float(wanted - MIDDLE - paddle)
