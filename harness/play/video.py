@@ -51,6 +51,8 @@ TITLE_LINES, PERTURBED_LINES, INSTRUCTION_LINES = 2, 3, 3
 MOST_FRAMES = 20_000
 MOST_BYTES = 64 * 1024 * 1024
 """The limits of one video: later frames are left out, except the last one."""
+BRIGHTEST = 255
+"""Of a byte of a picture."""
 LAST_S = 1.0
 """How long the last frame stays, in seconds."""
 AHEAD = 16
@@ -85,13 +87,17 @@ def failed(result: Result) -> bool:
 
 
 def picture(brief: Brief) -> str | None:
-    """The name of the first view that is a colour image, uint8 (H, W, 3); None if there is none."""
+    """The name of the first view that is a colour image, uint8 (H, W, 3); None if there is none.
+
+    Its values reach 255: a grid of codes has the same shape and would be drawn nearly black.
+    """
     for name, spec in brief.observation.items():
         if (
             isinstance(spec, Box)
             and spec.dtype == "uint8"
             and len(spec.shape) == 3
             and spec.shape[2] == 3
+            and np.max(spec.high) >= BRIGHTEST
         ):
             return name
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,22 @@ import toys
 from conftest import Notes, Run, Said, plan_of, results_of
 from PIL import Image
 
-from harness.core import Case, Perturbation, Task, UserError
+from adapters._grid_specs import brief_of
+from harness.core import Box, Case, Perturbation, Task, UserError
 from harness.play.runner import RunOptions, play
-from harness.play.video import VideoWriter, check_video
+from harness.play.video import VideoWriter, check_video, picture
 from harness.play.video_captions import LINE
 from harness.play.video_store import VideoStore
 from harness.records.plan import Plan
+
+
+def test_a_grid_of_codes_is_no_picture() -> None:
+    brief = brief_of("BabyAI-GoToRedBall-v0", 7, image=True)
+    assert picture(brief) == "image_partial"
+    codes = {name: brief.observation[name] for name in ("grid", "direction")}
+    assert picture(dataclasses.replace(brief, observation=codes)) is None
+    unbounded = {"camera": Box((64, 64, 3), "uint8")}
+    assert picture(dataclasses.replace(brief, observation=unbounded)) == "camera"
 
 
 def opened(file: Path | bytes) -> tuple[np.ndarray, Any]:
