@@ -46,17 +46,17 @@ def needs() -> None:
     need_packages("GEA", PACKAGES, "gea")
 
 
-def reads_of(config: Config) -> tuple[str, ...]:
+def reads_of(config: Config, screenshots: bool = False) -> tuple[str, ...]:
     """`Agent.reads` of a model with this configuration.
 
-    A `reader` was taught the elements of pages and not their pictures (see `step_inputs`), so a
-    page need not be drawn. With `pages` it reads pictures of some sizes, and then no elements.
+    A `reader` is shown the elements of pages and not their pictures (see `step_inputs`), so a page
+    need not be drawn. With `screenshots` it is shown pictures of some sizes, and then no elements.
     """
     if config.vision != "reader" or "dom?" not in config.views:
         return config.views
     pictures = ("image?", "image_partial?")
     entries = [f"{view} unless dom" if view in pictures else view for view in config.views]
-    if config.pages:
+    if screenshots:
         # First: whether the elements are shown decides whether the picture is.
         sizes = " or ".join(f"{rows}x{columns}" for rows, columns in SIZES)
         entries.remove("dom?")
@@ -90,6 +90,7 @@ class GEA(Agent):
         temperature: float | None = None,
         context: str | None = None,
         untrained: bool = False,
+        screenshots: bool = False,
     ) -> None:
         """Load the policy, onto the GPU if there is one.
 
@@ -100,8 +101,11 @@ class GEA(Agent):
         the weights' configuration.
         `context`: a suite whose context the weights' configuration names in `contexts`.
         `untrained`: leave the weights as they were before any training by bench, to compare with.
+        `screenshots`: read small pages from their pictures, with the weights' eyes for pages, and
+        not from their elements.
 
-        Raises UserError when there are no weights, or the temperature is no number >= 0.
+        Raises UserError when there are no weights, when they have no eyes for pages and
+        `screenshots` asks for them, or when the temperature is no number >= 0.
         """
         if temperature is not None and not (
             isinstance(temperature, (int, float)) and 0 <= temperature < math.inf
@@ -111,7 +115,7 @@ class GEA(Agent):
                 "above 0 to sample"
             )
         self.reads, self.history = self.declares(  # type: ignore[misc]
-            {"weights": weights, "context": context}
+            {"weights": weights, "context": context, "screenshots": screenshots}
         )
         import torch
 
@@ -139,7 +143,8 @@ class GEA(Agent):
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
         """As the weights' configuration says.
 
-        Raises UserError when there are no weights or a package is missing.
+        Raises UserError when there are no weights, a package is missing, or they have no eyes for
+        the pages that `screenshots` asks to see.
         """
         needs()
         config = Config.load(arguments.get("weights") or cls.shipped)
@@ -150,7 +155,15 @@ class GEA(Agent):
                 f"{', '.join(config.contexts) or 'none but their own'}"
             )
         config = config.in_context(context)
-        return reads_of(config), config.history
+        screenshots = arguments.get("screenshots", False)
+        if not isinstance(screenshots, bool):
+            raise UserError(f"screenshots is {screenshots!r}: it is true or false")
+        if screenshots and not config.pages:
+            raise UserError(
+                "screenshots is true, and these weights have no eyes for pages: "
+                "bench train gea --stage pages teaches them to weights that see"
+            )
+        return reads_of(config, screenshots), config.history
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The most likely action of each turn, or one sampled by the turn's generator."""

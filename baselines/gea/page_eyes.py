@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 __all__ = [
-    "CELL", "CHARACTERS", "HIGH", "SHAPE", "TAGS", "WIDE", "Line", "PageEyes", "as_pixels",
+    "CELL", "CHARACTERS", "HIGH", "SHAPE", "TAGS", "Line", "PageEyes", "as_pixels",
     "strip",
 ]  # fmt: skip
 
@@ -35,10 +35,16 @@ TAGS = (
 """Kinds of elements; the first stands for all others."""
 CHARACTERS = "".join(map(chr, range(32, 127)))
 """What is read; the class behind them is a column in which no character has its middle."""
-HIGH, WIDE = 20, 160
+HIGH = 20
 """Pixels of a strip."""
-TALL = 18.0
-"""A line of larger letters is shrunk to this height before it is read."""
+WIDE = 1.5
+"""Heights of a line between the middles of two letters that are of two words."""
+TALL, SMALL, LARGER = 18.0, 9.0, 1.5
+"""A line of larger letters is shrunk to the first height before it is read; one that is below the
+second is enlarged so many times."""
+BEFORE, BEHIND = 8, 40
+"""Pixels of the picture that a strip shows on the left and on the right of a line: its last word is
+read to its end, wherever the line was thought to end."""
 SURE = 0.4
 """A line begins where that is at least as likely."""
 SAME = 5.0
@@ -143,16 +149,23 @@ class PageEyes(nn.Module):
 
     def _text(self, picture: Tensor, line: Line) -> str:
         cut, scale, begin = strip(picture, line)
-        logits = self.read(cut[None])[0].float()
+        kinds = self.read(cut[None])[0].float().argmax(0).tolist()
         left, right = ((x - begin) * scale for x in (line.x, line.x + line.width))
-        text, before = "", len(CHARACTERS)
-        for column, kind in enumerate(logits.argmax(0).tolist()):
-            if not left - 2 <= column + 0.5 <= right + 2:
-                continue
-            if kind < len(CHARACTERS) and kind != before:
-                text += CHARACTERS[kind]
+        words: list[tuple[str, list[int]]] = []
+        before, last = len(CHARACTERS), -np.inf
+        for column, kind in enumerate(kinds):
+            if kind < len(CHARACTERS) and kind != before and column + 0.5 >= left - 2:
+                letter = CHARACTERS[kind]
+                if letter == " " or column - last > WIDE * line.height * scale or not words:
+                    words.append(("", []))
+                if letter != " ":
+                    word, columns = words[-1]
+                    words[-1] = word + letter, [*columns, column]
+                    last = column
             before = kind
-        return " ".join(text.split())
+        # Where a line ends is known less well than where its words do.
+        inside = (word for word, at in words if word and sum(at) / len(at) + 0.5 <= right + 2)
+        return " ".join(inside)
 
     @torch.inference_mode()
     def elements(self, picture: np.ndarray) -> list[tuple[str, str, float, float]]:
@@ -185,18 +198,17 @@ def as_pixels(picture: np.ndarray) -> Tensor:
 def strip(picture: Tensor, line: Line) -> tuple[Tensor, float, float]:
     """(float (3, HIGH, W), pixels of it per pixel of the picture, x where it begins).
 
-    The pixels around a line of (3, H, W). A line that is too high is shrunk. What lies outside of
+    The pixels around a line of (3, H, W), at the size at which it is read. What lies outside of
     the picture repeats its edge.
     """
-    scale = min(1.0, TALL / line.height)
-    margin = 8
-    begin = max(0, int(line.x) - margin)
-    end = min(picture.shape[2], int(line.x + line.width) + 1 + margin)
+    scale = LARGER if line.height < SMALL else min(1.0, TALL / line.height)
+    begin = max(0, int(line.x) - BEFORE)
+    end = min(picture.shape[2], int(line.x + line.width) + 1 + BEHIND)
     high = round(HIGH / scale)
     top = round(line.y - high / 2)
     rows = torch.arange(top, top + high).clamp(0, picture.shape[1] - 1)
     cut = picture[:, rows, begin : max(end, begin + 1)]
-    if scale < 1:
+    if scale != 1:
         size = (HIGH, max(1, round(cut.shape[2] * scale)))
         cut = F.interpolate(cut[None], size=size, mode="bilinear", antialias=True)[0]
         scale = cut.shape[2] / max(1, end - begin)

@@ -49,10 +49,15 @@ WARMUP = 0.03
 STEPS = 4000
 PICTURES, STRIPS = 8, 24
 """Of an update."""
+ALL, MORE = 0.85, 2
+"""The share of the updates, at first, that learn everything; the others only read, so many times as
+many strips: where lines are is known by then."""
 HELD_OUT = 0.05
 """Share of each task's pages that is not learned."""
 SHIFT = 5
 """Pixels by which a picture is moved at most."""
+GAP = 1.5
+"""Pixels from a line's ends to where a space is read, so that words of two lines are not one."""
 SPREAD = 0.7
 """Of the blurred targets, in places."""
 IGNORED = -100
@@ -65,11 +70,17 @@ class PageLoss(nn.Module):
         super().__init__()
         self.eyes = eyes
 
-    def forward(self, pages: Sequence[Page], rng: np.random.Generator) -> dict[str, Tensor]:
-        """The parts of the loss of some pages, moved and painted at random."""
+    def forward(
+        self, pages: Sequence[Page], rng: np.random.Generator, *, reading: bool = False
+    ) -> dict[str, Tensor]:
+        """The parts of the loss of some pages, moved and painted at random.
+
+        `reading`: only of the characters.
+        """
         moved = [_moved(page, rng) for page in pages]
-        where = self._where(moved)
-        return {**where, "characters": self._characters(moved, rng)}
+        if reading:
+            return {"characters": self._characters(moved, rng, MORE * STRIPS)}
+        return {**self._where(moved), "characters": self._characters(moved, rng, STRIPS)}
 
     def _where(self, pages: Sequence[tuple[Tensor, list[Labelled]]]) -> dict[str, Tensor]:
         found = self.eyes.look(torch.stack([picture for picture, _ in pages])).float()
@@ -93,7 +104,7 @@ class PageLoss(nn.Module):
         return parts
 
     def _characters(
-        self, pages: Sequence[tuple[Tensor, list[Labelled]]], rng: np.random.Generator
+        self, pages: Sequence[tuple[Tensor, list[Labelled]]], rng: np.random.Generator, most: int
     ) -> Tensor:
         strips: list[Tensor] = []
         aims: list[Tensor] = []
@@ -103,7 +114,7 @@ class PageLoss(nn.Module):
             for line in others
             if line.seen and line.text
         ]
-        for place in rng.permutation(len(lines))[:STRIPS]:
+        for place in rng.permutation(len(lines))[:most]:
             picture, line, others = lines[place]
             cut, aim = _strip(picture, line, others, rng)
             strips.append(cut)
@@ -214,9 +225,12 @@ def _strip(
         left, right = column(other.x - 1), column(other.x + other.width + 1)
         aim[max(0, left) : max(0, right + 1)] = IGNORED
     aim[max(0, column(line.x - 2)) : max(0, column(line.x + line.width + 2))] = len(CHARACTERS)
-    for other in [*(each for each in others if each is not line), line]:
-        if abs(other.y - line.y) > 2.0 or not other.text:
-            continue
+    row = [each for each in others if each is not line and abs(each.y - line.y) <= 2.0]
+    for other in [*row, line]:
+        for x in (other.x - GAP, other.x + other.width + GAP):
+            if 0 <= column(x) < len(aim):
+                aim[column(x)] = CHARACTERS.index(" ")
+    for other in [*row, line]:
         for letter, start, end in zip(other.text, other.edges, other.edges[1:]):
             place = column((start + end) / 2)
             if 0 <= place < len(aim):
@@ -272,7 +286,7 @@ def pages(job: Job, say: Callable[[str], None]) -> None:
             of = by_task[tasks[int(rng.integers(len(tasks)))]]
             drawn.append(of[int(rng.integers(_learned(of)))])
         with policy.autocast():
-            parts = loss(drawn, rng)
+            parts = loss(drawn, rng, reading=learner.step >= ALL * steps)
         norm = learner.learn(
             torch.stack(list(parts.values())).sum(), cosine_schedule(learner.step, steps, WARMUP)
         )

@@ -89,7 +89,7 @@ def test_labels_are_the_lines_in_the_picture() -> None:
 def test_a_strip_shows_the_line_and_no_more_than_it_needs() -> None:
     picture, (line,) = _page(60, 100)
     cut, scale, begin = strip(as_pixels(picture), line.line())
-    assert (cut.shape, scale, begin) == ((3, 20, 29), 1.0, 52.0)
+    assert (cut.shape, scale, begin) == ((3, 20, 61), 1.0, 52.0)
     assert (cut[0, 10, 8:12] == -1).all()
     # Larger letters are shrunk to the height that is read.
     high = Labelled("p", "ab", 60, 100, 12.0, 36.0, 66, 100, True, (60, 66, 72))
@@ -150,18 +150,18 @@ def test_lines_are_put_together_to_elements(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(PageEyes, "look", lambda self, pictures: found)
 
     def read(self: PageEyes, strips: torch.Tensor) -> torch.Tensor:
-        """An `o` that is as wide as two columns, every sixth column."""
+        """Words of two letters, each as wide as two columns, 18 columns apart."""
         logits = torch.zeros(1, len(CHARACTERS) + 1, strips.shape[3])
         logits[:, -1] = 1
-        for column in range(9, strips.shape[3] - 1, 6):
-            logits[0, CHARACTERS.index("o"), column : column + 2] = 2
+        for number, column in enumerate(range(9, strips.shape[3] - 1, 6)):
+            logits[0, CHARACTERS.index("oo "[number % 3]), column : column + 2] = 2
         return logits
 
     monkeypatch.setattr(PageEyes, "read", read)
-    # What is farther than two pixels from a line is not of it.
+    # A word is of a line if its middle is.
     assert PageEyes().elements(np.zeros(SHAPE, np.uint8)) == [
-        ("button", "ooo", 44.0, 122.0),
-        ("p", "oooooo ooo", 36.0, 88.0),
+        ("button", "oo", 44.0, 122.0),
+        ("p", "oo oo oo", 36.0, 88.0),
     ]
 
 
@@ -171,9 +171,8 @@ def test_lines_are_put_together_to_elements(monkeypatch: pytest.MonkeyPatch) -> 
 def test_only_small_pages_are_looked_at(picture: Box, shown: set[str]) -> None:
     assert picture.shape[:2] in SIZES or picture is PHONE
     brief = Brief({"image": picture, "dom": Elements()}, ACTION, "", "")
-    assert set(narrow(brief, reads_of(SEES)).observation) == shown
-    blind = dataclasses.replace(SEES, pages=False)
-    assert set(narrow(brief, reads_of(blind)).observation) == {"dom"}
+    assert set(narrow(brief, reads_of(SEES, screenshots=True)).observation) == shown
+    assert set(narrow(brief, reads_of(SEES)).observation) == {"dom"}
 
 
 def test_what_is_read_in_a_picture_takes_the_place_of_the_elements() -> None:
@@ -225,13 +224,14 @@ def test_only_the_eyes_for_pages_learn(taught: tuple[Job, list[str]]) -> None:
     for name, weight in after.named_parameters():
         if ".reader.page." not in name:
             assert weight.equal(kept[name]), name
-    assert set(GEA.declares({"weights": str(job.out)})[0]) == {
+    asked = {"weights": str(job.out), "screenshots": True}
+    assert set(GEA.declares(asked)[0]) == {
         "dom? unless image 210x160 or 667x375", "image? unless dom", "text?", "admissible?",
     }  # fmt: skip
 
 
 def test_it_plays_what_it_reads(taught: tuple[Job, list[str]]) -> None:
-    agent = GEA(weights=str(taught[0].out))
+    agent = GEA(weights=str(taught[0].out), screenshots=True)
     brief = Brief({"image": PICTURE}, ACTION, "", "MiniWoB++, a browser")
     picture = _page(30, 100)[0]
     turn = Turn(
@@ -242,6 +242,14 @@ def test_it_plays_what_it_reads(taught: tuple[Job, list[str]]) -> None:
     assert action.kind in ACTION.kinds
     other = dataclasses.replace(turn, episode="two")
     assert agent.act([other, dataclasses.replace(turn, episode="three")])[1] == action
+
+
+def test_who_has_no_eyes_for_pages_is_not_asked_to_see_them() -> None:
+    states = str(SHIPPED / "gea-state")
+    with pytest.raises(UserError, match="no eyes for pages: bench train gea --stage pages"):
+        GEA(weights=states, screenshots=True)
+    with pytest.raises(UserError, match="screenshots is 'yes': it is true or false"):
+        GEA.declares({"weights": states, "screenshots": "yes"})
 
 
 def test_wrong_frames_are_refused(tmp_path: Path) -> None:
