@@ -221,8 +221,9 @@ def train(
     init: Annotated[
         Path | None,
         typer.Option(
-            help="gea: the weights that sft, rl or see start from, or whose views frames record; "
-            "sft keeps the part of them that `initialise` in the configuration says."
+            help="gea: the weights that sft, rl or see start from, or whose views frames record "
+            "and which then play where a task has no expert; sft keeps the part of them that "
+            "`initialise` in the configuration says."
         ),
     ] = None,
     suite: Annotated[
