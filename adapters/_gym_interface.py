@@ -83,6 +83,11 @@ def registered(env_id: str) -> Any:
     import gymnasium
 
     module, _, name = env_id.rpartition(":")
+    if not name:
+        raise UserError(
+            f"gym:{env_id} names no environment: write gym:ID or gym:PACKAGE:ID, as in "
+            "gym:CartPole-v1"
+        )
     try:
         if module:
             importlib.import_module(module)

@@ -48,6 +48,10 @@ def read_config(path: str) -> dict[str, Any]:
             "is safetensors: load and save the policy once with its save_pretrained, or remove the "
             "file if it is not needed"
         )
+    if not (folder / "config.json").exists():
+        raise UserError(
+            f"{path} has no config.json: write lerobot:FOLDER, the one that save_pretrained wrote"
+        )
     config = _json(folder / "config.json")
     lacks = [name for name in NEEDED if not (folder / name).exists()]
     if lacks:

@@ -10,6 +10,7 @@ import contextlib
 import datetime
 import email.utils
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = ["Endpoint", "Failing", "Refused", "Sent"]
+
+log = logging.getLogger("bench")
 
 MOST_BODY = 4 << 20
 """Bytes of a response."""
@@ -95,6 +98,7 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._backoff_s = backoff_s
         self._pause = pause
+        self._told = False  # of the first failure, so that a wrong address is no silence
         # identity: the size of what comes is then the size of what is kept.
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if key.secret:
@@ -142,6 +146,14 @@ class Endpoint:
                     tries = "once" if attempt == 1 else f"{attempt} times"
                     kind = Failing if fails else AgentUnavailable
                     raise kind(f"{self.address.url} was asked {tries}: {failed}") from None
+                if not self._told:
+                    self._told = True
+                    log.warning(
+                        "%s: %s; a request is tried up to %d times",
+                        self.address.url,
+                        failed,
+                        most + 1,
+                    )
                 self._pause(wait)
 
     def _once(self, content: bytes, until: float) -> Reply:

@@ -200,12 +200,17 @@ def test_trouble_that_stays_is_an_error_and_never_the_agents(
     assert "\x1b" not in line["error"]
 
 
-def test_an_endpoint_that_is_not_there_is_an_error(chat: Chat) -> None:
+def test_an_endpoint_that_is_not_there_is_an_error_and_is_told_at_once(
+    chat: Chat, caplog: pytest.LogCaptureFixture
+) -> None:
     with chat_server(go_right) as server:
         pass
-    (line,) = chat(server, mode="text", retries=1)
+    (line,) = chat(server, mode="text", retries=2)
     assert line["status"] == "error"
     assert "ConnectError" in line["error"]
+    told = [text for text in caplog.messages if "ConnectError" in text]
+    assert len(told) == 1, "not for each attempt"
+    assert told[0].endswith("; a request is tried up to 3 times")
 
 
 def test_a_request_that_is_refused_is_the_agents_error(chat: Chat) -> None:

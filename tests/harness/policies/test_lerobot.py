@@ -119,6 +119,9 @@ def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
     (folder / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json is no JSON"):
         read_config(str(folder))
+    (folder / "config.json").unlink()
+    with pytest.raises(UserError, match=r"has no config\.json: write lerobot:FOLDER"):
+        read_config(str(folder))
     with pytest.raises(UserError, match=r"is no folder: write lerobot:FOLDER"):
         read_config(str(folder / "model.safetensors"))
     outer = tmp_path / "outer"

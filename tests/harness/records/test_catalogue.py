@@ -125,6 +125,7 @@ def test_a_module_of_the_users_own(here: Path, name: str) -> None:
         ("babyai,smok", "there is no suite 'smok'"),
         ("", "names nothing"),
         ("gym:NoSuchThing-v0", "Gymnasium knows no environment NoSuchThing-v0"),
+        ("gym:", "gym: names no environment: write gym:ID"),
         ("./mine", "names nothing"),
         ("mine:ODD:X", "names nothing"),
     ],
