@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,6 +178,24 @@ class Box(Coercing["np.ndarray"]):
         low, high = self._finite_range
         # NaN passes through the minimum, and is not above any bound.
         return bool(low <= value.min() and value.max() <= high)
+
+    def checker(self) -> Callable[[Any], bool]:
+        """`holds` as a function in which all that follows from the spec is decided already."""
+        dtype, shape = self.np_dtype, self.shape
+
+        def is_alike(value: Any) -> bool:
+            return type(value) is np.ndarray and value.dtype == dtype and value.shape == shape
+
+        def is_finite(value: Any) -> bool:
+            if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape:
+                squares = float(value.dot(value))
+                return squares - squares == 0.0 or holds(value)
+            return False
+
+        holds = self.holds
+        if self._any_number:
+            return is_alike
+        return is_finite if self._any_finite and len(shape) == 1 else holds
 
     def problem(self, value: Any) -> str | None:
         """Why `value` does not conform (shape, dtype, bounds, NaN or infinity), or None."""

@@ -227,17 +227,14 @@ class Episode:
 
     def plain_turn(self) -> Turn:
         """The same of a `plain` episode."""
-        actions = tuple(self.actions[1 - self._history :]) if self._history > 1 else ()
-        return Turn.of(
-            {
-                **self._fields,
-                "actions": actions,
-                "instruction": self.instruction,
-                "observations": tuple(self._observations),
-                "step": self.steps,
-                "memory": self.memory,
-            }
-        )
+        fields = self._fields.copy()
+        if self._history > 1:
+            fields["actions"] = tuple(self.actions[1 - self._history :])
+        fields["instruction"] = self.instruction
+        fields["observations"] = tuple(self._observations)
+        fields["step"] = self.steps
+        fields["memory"] = self.memory
+        return Turn.of(fields)
 
     def executes(self, action: Any) -> Any:
         """The action to execute: the agent's, or what the perturbations make of it."""
@@ -317,10 +314,10 @@ class Episode:
         Returns how the episode ended (`success`, `terminated`, `truncated` or `horizon`), or an
         empty string while it goes on.
         """
-        self.steps += 1
+        steps = self.steps = self.steps + 1
         self.executed = action
         self.actions.append(action)
-        reward, success, task = seen.reward, seen.success, self.case.task
+        reward, success, over, cut = seen.reward, seen.success, seen.terminated, seen.truncated
         self.returned += reward
         self.solved_now = success is True
         if success is not None:
@@ -328,25 +325,29 @@ class Episode:
             if success:
                 self.solved = True
                 if self.first_success is None:
-                    self.first_success = self.steps
+                    self.first_success = steps
         state = self.slot.state()
-        self.hasher.update(
-            _FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success])
-            + (state if type(state) is bytes else checked_state(state))
-        )
+        if type(state) is not bytes:
+            state = checked_state(state)
+        self.hasher.update(_FLAGS.pack(reward, over, cut, _SUCCESS[success]) + state)
         ended = ""
-        if success and task.success == "ever":
+        if success and self.case.task.success == "ever":
             ended = "success"
-        elif seen.terminated:
+        elif over:
             ended = "terminated"
-        elif seen.truncated:
+        elif cut:
             ended = "truncated"
-        elif self.steps >= self._horizon:
+        elif steps >= self._horizon:
             ended = "horizon"
         if ended:
             self.metrics = seen.metrics
-            if task.success == "end":
+            if self.case.task.success == "end":
                 self.solved = bool(success)
+        elif self.plain and not self.unread:  # `_see`, without what such an episode has not
+            self.instruction, self.metrics = seen.instruction, seen.metrics
+            if len(self.pending) < self._history:
+                self._looked = steps
+                self._observations.append(self.views.read_all(seen.observation, self._quick))
         else:
             self._see(seen)
             if self.expert is not None and self.pending and self.skills is None:

@@ -57,6 +57,7 @@ def play_on(episode: Episode, client: LocalAgent, observer: EpisodeObserver | No
             move = pending.popleft()
             if type(move) is AgentFault:
                 return Stop(queued=move)
+            now = clock()
         else:
             turn = episode.plain_turn()
             watch.phase, begun = "agent", clock()
@@ -78,7 +79,7 @@ def play_on(episode: Episode, client: LocalAgent, observer: EpisodeObserver | No
         action, clipped = move
         if clipped:
             episode.clipped += 1
-        watch.phase, begun = "simulator", clock()
+        watch.phase, begun = "simulator", now
         watch.deadline = begun + patience
         try:
             try:

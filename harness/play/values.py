@@ -343,7 +343,7 @@ class ViewReader:
     def quick(self, names: Sequence[str]) -> QuickViews:
         """Each of the views with what tells whether a value is one of it as it is."""
         specs = [(name, self._specs[name]) for name in names]
-        return [(name, spec.holds if type(spec) is Box else _never) for name, spec in specs]
+        return [(name, spec.checker() if type(spec) is Box else _never) for name, spec in specs]
 
     def found(self) -> dict[str, dict[str, Any]]:
         """View -> `outside` (readings) and `cast` (dtypes), for the views that have any."""

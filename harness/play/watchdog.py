@@ -8,7 +8,7 @@ no `except` reaches it, and a thread looks after deadlines and handlers by a sig
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import signal
 import threading
 from collections.abc import Callable

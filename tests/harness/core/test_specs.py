@@ -117,6 +117,28 @@ def test_a_box_without_dimensions_holds_arrays() -> None:
     ] == [None] * 3
 
 
+@pytest.mark.parametrize(
+    "box",
+    [
+        Box((3,), "float64"),
+        Box((2, 2), "float32"),
+        Box((3,), "float32", -1.0, 1.0),
+        Box((3,), "uint8", 0, 255),
+        Box((3,), "uint8", 0, 9),
+    ],
+    ids=str,
+)
+def test_a_checker_says_what_holds_says(box: Box) -> None:
+    good, check = box.noop(), box.checker()
+    values = [good, good[:1], good.astype("int64"), good.astype("float64"), good.tolist(), None]
+    values += [good + np.asarray(number, box.dtype) for number in (1, 100)]
+    if good.dtype.kind == "f":
+        values += [good + number for number in (np.nan, np.inf, 1e300, np.float32(1e30))]
+    with np.errstate(all="ignore"):
+        assert list(map(check, values)) == list(map(box.holds, values))
+    assert check(good)
+
+
 @given(
     boxes().filter(lambda box: np.dtype(box.dtype).kind == "f" and math.prod(box.shape) > 0),
     st.integers(0, 2**32),

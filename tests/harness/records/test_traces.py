@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from harness.core import UI, Box, Discrete, MultiDiscrete, Text, UserError
 from harness.records.plan import CaseIndex
-from harness.records.traces import Trace, TraceWriter, encode_actions, read_traces
+from harness.records.traces import (
+    Trace,
+    TraceWriter,
+    action_bytes,
+    action_table,
+    encode_actions,
+    read_traces,
+)
 
 SPEC, PLAN = plan_of("GoodAgent", toys.TASKS[:2], 3)
 few = settings(max_examples=60, deadline=None)
@@ -68,6 +75,9 @@ def test_actions_of_every_spec_come_back(data: st.DataObject, count: int, seed: 
     assert [type(spec.validate(action)) for action in decoded] == [
         type(action) for action in actions
     ], "they can be played again"
+    table = action_table(actions)
+    assert encode_actions(actions, table) == encode_actions(actions)
+    assert action_bytes(actions, table) == action_bytes(actions)
 
 
 def test_actions_of_one_number_without_an_axis_come_back() -> None:
