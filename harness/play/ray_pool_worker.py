@@ -83,10 +83,14 @@ class PooledWorker:
         return self._worker
 
     def exchange(
-        self, cases: Sequence[tuple[Ticket, Case]], back: int = 0, wait_s: float = POLL_S
+        self,
+        cases: Sequence[tuple[Ticket, Case]],
+        back: int = 0,
+        wait_s: float = POLL_S,
+        checks: Sequence[str] = (),
     ) -> Exchange:
         """Raises UserError if the agent cannot be built."""
-        return self._playing().exchange(cases, back, wait_s)
+        return self._playing().exchange(cases, back, wait_s, checks)
 
     def hurry(self) -> None:
         """Let the exchange under way return now."""
