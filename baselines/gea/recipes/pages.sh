@@ -1,8 +1,8 @@
 #!/bin/sh
 # Teaches a model that sees to read the screenshots of MiniWoB++'s small pages: pictures with the lines
-# of text that they show, and eyes that learn from them, in two trainings. If it was interrupted, run it
-# again. Variables and their defaults: BENCH (bench), FRAMES (frames), MODELS (models), SEES (the
-# weights that see: baselines/gea/weights/gea), THREADS (1).
+# of text that they show, and eyes that learn from them. If it was interrupted, run it again. Variables
+# and their defaults: BENCH (bench), FRAMES (frames), MODELS (models), SEES (the weights that see:
+# baselines/gea/weights/gea), THREADS (1).
 # The three flights are left out: their pictures have another size.
 set -eu
 BENCH=${BENCH:-bench} FRAMES=${FRAMES:-frames} MODELS=${MODELS:-models} THREADS=${THREADS:-1}
@@ -10,7 +10,5 @@ SEES=${SEES:-baselines/gea/weights/gea}
 
 "$BENCH" train gea --stage frames --suite miniwob --tasks "*,not:*/flight.*" --steps 24 --seed 0 \
     --out "$FRAMES/frames-miniwob"
-"$BENCH" train gea --stage pages --init "$SEES" --data "$FRAMES/frames-miniwob" --steps 1600 \
+"$BENCH" train gea --stage pages --init "$SEES" --data "$FRAMES/frames-miniwob" --steps 4000 \
     --threads "$THREADS" --out "$MODELS/pages"
-"$BENCH" train gea --stage pages --init "$MODELS/pages" --data "$FRAMES/frames-miniwob" --steps 1800 \
-    --seed 1 --threads "$THREADS" --out "$MODELS/gea"
