@@ -133,6 +133,24 @@ def test_a_click_by_point_and_one_by_ref_do_the_same(adapter: MiniWobAdapter) ->
         assert one(timestep, tag="input_checkbox").flags == ("focused", "checked")
 
 
+def test_lines_are_drawn_where_they_are_said_to_be(adapter: MiniWobAdapter) -> None:
+    timestep = start(adapter, "click-checkboxes")
+    picture = adapter.render()
+    lines = {row[0]: row[1:] for row in adapter.lines_drawn()}
+    shown = [e for e in dom(timestep) if e.tag in ("label", "button")]
+    assert shown
+    for element in shown:
+        text, x, y, width, height, seen, edges = lines[element.ref]
+        assert (text, seen) == (element.text, 1)
+        assert element.x - 1 <= x < x + width <= element.x + element.width + 1
+        assert (edges[0], edges[-1]) == pytest.approx((x, x + width), abs=0.1)
+        assert edges == sorted(edges)
+        assert len(edges) == len(text) + 1
+        ink = picture[round(y) : round(y + height), int(x) : int(x + width)].min((0, 2)) < 120
+        assert ink[: len(ink) // 3].any()
+        assert ink[-len(ink) // 3 :].any()
+
+
 def test_mouse_keyboard_and_clipboard(adapter: MiniWobAdapter) -> None:
     timestep = start(adapter, "copy-paste")
     source, target = one(timestep, tag="textarea"), one(timestep, tag="input_text")
