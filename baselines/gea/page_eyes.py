@@ -45,6 +45,8 @@ second is enlarged so many times."""
 BEFORE, BEHIND = 8, 40
 """Pixels of the picture that a strip shows on the left and on the right of a line: its last word is
 read to its end, wherever the line was thought to end."""
+PRESENT = 0.3
+"""A character is read where one is at least as likely, and likelier than in the columns beside."""
 SURE = 0.4
 """A line begins where that is at least as likely."""
 SAME = 5.0
@@ -149,20 +151,25 @@ class PageEyes(nn.Module):
 
     def _text(self, picture: Tensor, line: Line) -> str:
         cut, scale, begin = strip(picture, line)
-        kinds = self.read(cut[None])[0].float().argmax(0).tolist()
+        shares = self.read(cut[None])[0].float().softmax(0)
+        present = (1 - shares[-1]).tolist()
+        kinds = shares[:-1].argmax(0).tolist()
         left, right = ((x - begin) * scale for x in (line.x, line.x + line.width))
         words: list[tuple[str, list[int]]] = []
-        before, last = len(CHARACTERS), -np.inf
-        for column, kind in enumerate(kinds):
-            if kind < len(CHARACTERS) and kind != before and column + 0.5 >= left - 2:
-                letter = CHARACTERS[kind]
-                if letter == " " or column - last > WIDE * line.height * scale or not words:
-                    words.append(("", []))
-                if letter != " ":
-                    word, columns = words[-1]
-                    words[-1] = word + letter, [*columns, column]
-                    last = column
-            before = kind
+        last = -np.inf
+        for column, (share, kind) in enumerate(zip(present, kinds)):
+            # A letter whose middle is between two columns is as likely in either of them.
+            around = max(present[max(0, column - 1) : column], default=0.0)
+            beside = max(present[column + 1 : column + 2], default=0.0)
+            if share < PRESENT or share <= around or share < beside or column + 0.5 < left - 2:
+                continue
+            letter = CHARACTERS[kind]
+            if letter == " " or column - last > WIDE * line.height * scale or not words:
+                words.append(("", []))
+            if letter != " ":
+                word, columns = words[-1]
+                words[-1] = word + letter, [*columns, column]
+                last = column
         # Where a line ends is known less well than where its words do.
         inside = (word for word, at in words if word and sum(at) / len(at) + 0.5 <= right + 2)
         return " ".join(inside)
