@@ -186,7 +186,8 @@ def _attend(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | Non
             queries, keys, values, allowed, is_causal=allowed is None and queries.shape[2] > 1
         )
     scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2) + allowed
-    return scores.softmax(-1) @ values
+    attended: Tensor = scores.softmax(-1) @ values
+    return attended
 
 
 class _Norm(nn.Module):
