@@ -244,6 +244,14 @@ def test_it_plays_what_it_reads(taught: tuple[Job, list[str]]) -> None:
     assert agent.act([other, dataclasses.replace(turn, episode="three")])[1] == action
 
 
+def test_the_included_eyes_were_made_by_the_recipe() -> None:
+    made = json.loads((INIT / "training.json").read_text())["pages"]
+    script = (Path(__file__).parents[2] / "baselines/gea/recipes/pages.sh").read_text()
+    assert f"--steps {made['steps']} " in script
+    assert all(f"/{folder}" in script for folder in made["data"])
+    assert "image? unless dom" in GEA.declares({"screenshots": True})[0]
+
+
 def test_who_has_no_eyes_for_pages_is_not_asked_to_see_them() -> None:
     states = str(SHIPPED / "gea-state")
     with pytest.raises(UserError, match="no eyes for pages: bench train gea --stage pages"):
