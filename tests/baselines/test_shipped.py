@@ -74,7 +74,7 @@ def test_the_eyes_were_made_by_the_recipe_and_the_rest_is_gea_state() -> None:
     assert set(GEA.declares({})[0]) == {"image? unless dom", "text?", "dom?", "admissible?"}
     games = made["games"]
     script = (RECIPES / "games.sh").read_text() + script
-    assert f"--steps {games['steps']} " in script
+    assert f'--steps "$(of {games["steps"]})" ' in script
     named = [folder.removeprefix("frames-") for folder in games["data"]]
     assert all(re.search(rf"\b{folder}\b", script) for folder in named)
     saw, before = (read_training_data(kind.trained_on({})).axes for kind in (GEA, GEAState))
