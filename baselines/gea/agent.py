@@ -46,17 +46,18 @@ def needs() -> None:
     need_packages("GEA", PACKAGES, "gea")
 
 
-def reads_of(config: Config, screenshots: bool = False) -> tuple[str, ...]:
+def reads_of(config: Config, screenshots: bool | None = None) -> tuple[str, ...]:
     """`Agent.reads` of a model with this configuration.
 
-    A `reader` is shown the elements of pages and not their pictures (see `step_inputs`), so a page
-    need not be drawn. With `screenshots` it is shown pictures of some sizes, and then no elements.
+    A `reader` with eyes for pages is shown pictures of the sizes that they can read, and then no
+    elements. Without such eyes, or with `screenshots=False`, it is shown the elements and not the
+    picture (see `step_inputs`), so a page need not be drawn.
     """
     if config.vision != "reader" or "dom?" not in config.views:
         return config.views
     pictures = ("image?", "image_partial?")
     entries = [f"{view} unless dom" if view in pictures else view for view in config.views]
-    if screenshots:
+    if config.pages if screenshots is None else screenshots:
         # First: whether the elements are shown decides whether the picture is.
         sizes = " or ".join(f"{rows}x{columns}" for rows, columns in SIZES)
         entries.remove("dom?")
@@ -90,7 +91,7 @@ class GEA(Agent):
         temperature: float | None = None,
         context: str | None = None,
         untrained: bool = False,
-        screenshots: bool = False,
+        screenshots: bool | None = None,
     ) -> None:
         """Load the policy, onto the GPU if there is one.
 
@@ -101,8 +102,8 @@ class GEA(Agent):
         the weights' configuration.
         `context`: a suite whose context the weights' configuration names in `contexts`.
         `untrained`: leave the weights as they were before any training by bench, to compare with.
-        `screenshots`: read small pages from their pictures, with the weights' eyes for pages, and
-        not from their elements.
+        `screenshots`: read small pages from their pictures (true) or from their elements (false);
+        by default from their pictures if the weights have eyes for pages.
 
         Raises UserError when there are no weights, when they have no eyes for pages and
         `screenshots` asks for them, or when the temperature is no number >= 0.
@@ -155,8 +156,8 @@ class GEA(Agent):
                 f"{', '.join(config.contexts) or 'none but their own'}"
             )
         config = config.in_context(context)
-        screenshots = arguments.get("screenshots", False)
-        if not isinstance(screenshots, bool):
+        screenshots = arguments.get("screenshots")
+        if not isinstance(screenshots, bool | None):
             raise UserError(f"screenshots is {screenshots!r}: it is true or false")
         if screenshots and not config.pages:
             raise UserError(

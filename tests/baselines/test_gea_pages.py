@@ -224,14 +224,14 @@ def test_only_the_eyes_for_pages_learn(taught: tuple[Job, list[str]]) -> None:
     for name, weight in after.named_parameters():
         if ".reader.page." not in name:
             assert weight.equal(kept[name]), name
-    asked = {"weights": str(job.out), "screenshots": True}
+    asked = {"weights": str(job.out)}
     assert set(GEA.declares(asked)[0]) == {
         "dom? unless image 210x160 or 667x375", "image? unless dom", "text?", "admissible?",
     }  # fmt: skip
 
 
 def test_it_plays_what_it_reads(taught: tuple[Job, list[str]]) -> None:
-    agent = GEA(weights=str(taught[0].out), screenshots=True)
+    agent = GEA(weights=str(taught[0].out))
     brief = Brief({"image": PICTURE}, ACTION, "", "MiniWoB++, a browser")
     picture = _page(30, 100)[0]
     turn = Turn(
@@ -249,7 +249,8 @@ def test_the_included_eyes_were_made_by_the_recipe() -> None:
     script = (Path(__file__).parents[2] / "baselines/gea/recipes/pages.sh").read_text()
     assert f"--steps {made['steps']} " in script
     assert all(f"/{folder}" in script for folder in made["data"])
-    assert "image? unless dom" in GEA.declares({"screenshots": True})[0]
+    assert GEA.declares({})[0] == GEA.declares({"screenshots": True})[0]
+    assert "dom?" in GEA.declares({"screenshots": False})[0]
 
 
 def test_who_has_no_eyes_for_pages_is_not_asked_to_see_them() -> None:

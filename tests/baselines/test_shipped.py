@@ -71,7 +71,8 @@ def test_the_eyes_were_made_by_the_recipe_and_the_rest_is_gea_state() -> None:
         eyes = made[f"see-{kind}"]
         assert f"{kind.upper()}=${{{kind.upper()}:-{eyes['steps']}}}" in script
         assert all(f"/{folder}" in script for folder in eyes["data"])
-    assert set(GEA.declares({})[0]) == {"image? unless dom", "text?", "dom?", "admissible?"}
+    views = {"image? unless dom", "dom? unless image 210x160 or 667x375", "text?", "admissible?"}
+    assert set(GEA.declares({})[0]) == views
     games = made["games"]
     script = (RECIPES / "games.sh").read_text() + script
     assert f'--steps "$(of {games["steps"]})" ' in script
