@@ -210,16 +210,12 @@ class _Worker:
             self._refused = wrong
 
     def exchange(
-        self,
-        cases: Sequence[tuple[Ticket, Case]],
-        back: int = 0,
-        wait_s: float = POLL_S,
-        checks: Sequence[str] = (),
+        self, cases: Sequence[tuple[Ticket, Case]], back: int = 0, wait_s: float = POLL_S
     ) -> Exchange:
         """Raises UserError if the agent cannot be built."""
         if self._refused is not None:
             raise self._refused
-        return self._worker_loop.exchange(cases, back, wait_s, checks)
+        return self._worker_loop.exchange(cases, back, wait_s)
 
     def hurry(self) -> None:
         """Let the exchange under way return now."""

@@ -29,7 +29,6 @@ from harness.play.ray_actors import Place, _Server, _Worker
 from harness.play.ray_cluster import Cluster
 from harness.play.ray_replicas import Replicas, cause, unwrapped
 from harness.play.ray_token import Say
-from harness.play.reset_duty import ResetDuty
 from harness.play.worker import POLL_S, Exchange
 from harness.play.worker_handle import WarmWorkers, WorkerHandle
 from harness.play.worker_output import MOST_NOTICES, bound_files, tidy
@@ -101,7 +100,6 @@ class Driver:
         self._most = most
         self._warm = warm
         self._fresh = False  # whether a worker that starts must have a new process
-        self._resets = ResetDuty()
         self._named = itertools.count()
         self._handles = [self._handle() for _ in range(workers)]
 
@@ -242,7 +240,6 @@ class Driver:
             self._say(f"{handle.name} begins: a machine has joined the cluster")
 
     def _kill(self, handle: WorkerHandle) -> None:
-        self._resets.lost(handle)
         if handle.actor is not None:
             ray.kill(handle.actor, no_restart=True)
         handle.actor = handle.call = None
@@ -304,8 +301,7 @@ class Driver:
         hungry = self._coordinator.drained and any(each.hungry(share) for each in self._handles)
         back = max(0, len(handle.held) - share) if hungry else 0
         wait_s = POLL_S if self._coordinator.drained else CALM_S
-        checks = self._resets.given(handle, (case for _, case in cases))
-        handle.asked(handle.actor.exchange.remote(cases, back, wait_s, checks), now)
+        handle.asked(handle.actor.exchange.remote(cases, back, wait_s), now)
 
     def _hurry(self, share: int) -> None:
         """A worker runs low: hear of those that could give it something sooner than they would say.
@@ -343,11 +339,10 @@ class Driver:
         handle.answered()
         self._pass_on(said.notices)
         for ticket in said.returned:
-            self._resets.returned(handle, handle.gave_back(ticket))
+            handle.gave_back(ticket)
             self._coordinator.give_back(ticket)
         for outcome in said.outcomes:
             case = handle.settled(outcome.ticket)
-            self._resets.played(handle, case)
             if outcome.missing is not None and self._left_to_others(handle, case, outcome):
                 continue
             failed = outcome.result is not None and outcome.result.status == "error"

@@ -83,14 +83,10 @@ class PooledWorker:
         return self._worker
 
     def exchange(
-        self,
-        cases: Sequence[tuple[Ticket, Case]],
-        back: int = 0,
-        wait_s: float = POLL_S,
-        checks: Sequence[str] = (),
+        self, cases: Sequence[tuple[Ticket, Case]], back: int = 0, wait_s: float = POLL_S
     ) -> Exchange:
         """Raises UserError if the agent cannot be built."""
-        return self._playing().exchange(cases, back, wait_s, checks)
+        return self._playing().exchange(cases, back, wait_s)
 
     def hurry(self) -> None:
         """Let the exchange under way return now."""

@@ -6,7 +6,6 @@ Where it does not, two runs cannot be compared in pairs, and a replay differs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 
 from harness.core import Case, Task
 from harness.host.loading import code_of
@@ -30,15 +29,8 @@ class ResetCheck:
     because a reset would make one used.
     """
 
-    def __init__(self, watch: Watch, tasks: Iterable[str] | None = None) -> None:
-        """`tasks`: ids of those to check, others are left to other processes; None: all."""
+    def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._tasks = None if tasks is None else set(tasks)
-        self._left: set[str] = set()
-        """Tasks that have an environment here, which was left to others to check."""
-        self.late: set[str] = set()
-        """Those of them that are to be checked here after all, in the next episode's environment.
-        """
         self._starts: dict[str, tuple[Case, str]] = {}
         """Task id -> the first case of it here, and how its first environment started."""
         self._awaited: set[str] = set()
@@ -48,23 +40,12 @@ class ResetCheck:
         self._equal: set[str] = set()
         """Tasks of which two environments began alike: others are not reset for this."""
 
-    def take_on(self, tasks: Iterable[str]) -> None:
-        """Check these tasks as well."""
-        if self._tasks is not None:
-            new = set(tasks) - self._tasks
-            self._tasks |= new
-            self.late |= new & self._left
-
     def made(self, slot: EnvSlot, case: Case) -> None:
-        """Check an environment that has just been made for this case, or that is `late`.
+        """Check an environment that has just been made for this case.
 
         Whatever it raises is told when the case is played.
         """
         task = case.task
-        self.late.discard(task.id)
-        if self._tasks is not None and task.id not in self._tasks:
-            self._left.add(task.id)
-            return
         if (
             task.id in self._done
             or task.id in self._equal

@@ -209,8 +209,6 @@ class RolloutLoop:
         try:
             slot = lane.slot = group.environments.slot(case, before)
             self._check_fit(slot)
-            if self._resets is not None and case.task.id in self._resets.late:
-                self._resets.made(slot, case)
             where = "reset"
             first, episode.draws = start(
                 slot, case, lambda: watch.guard("simulator", slot.patience, episode.tickets)

@@ -95,7 +95,6 @@ class EpisodeWorker:
         self._given = 0
         self._hurried = False
         self._changed = threading.Condition()
-        self._resets = ResetCheck(self._watch, tasks=())
         self._loop = RolloutLoop(
             client,
             reads,
@@ -105,7 +104,7 @@ class EpisodeWorker:
             watch=self._watch,
             report=self._report,
             observed=observed,
-            resets=self._resets,
+            resets=ResetCheck(self._watch),
             clock=clock,
             fit=FitCheck(spec, self._watch, timeout),
         )
@@ -146,15 +145,9 @@ class EpisodeWorker:
                 self._changed.notify_all()
 
     def exchange(
-        self,
-        cases: Sequence[tuple[Ticket, Case]],
-        back: int = 0,
-        wait_s: float = POLL_S,
-        checks: Sequence[str] = (),
+        self, cases: Sequence[tuple[Ticket, Case]], back: int = 0, wait_s: float = POLL_S
     ) -> Exchange:
         """Take further cases, and give back so many that are not begun; returns the outcomes.
-
-        `checks`: ids of tasks whose resets this worker checks, for all of them.
 
         Returns as soon as half of the waiting cases are taken and there is an outcome to report,
         after `wait_s` seconds at the latest, at once as long as there were no cases, and when
@@ -164,7 +157,6 @@ class EpisodeWorker:
         with self._changed:
             while self._buffer and len(returned) < back:
                 returned.append(self._buffer.pop()[0])  # the last ones are the farthest from begun
-            self._resets.take_on(checks)
             self._given += len(cases)
             self._buffer.extend(cases)
             self._low = len(self._buffer) // 2

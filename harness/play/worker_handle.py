@@ -127,9 +127,9 @@ class WorkerHandle:
             for case in self.held.values():
                 self._remember(case)
 
-    def gave_back(self, ticket: Ticket) -> Case:
-        """Note that it will not play this case, which is returned."""
-        return self.held.pop(ticket)
+    def gave_back(self, ticket: Ticket) -> None:
+        """Note that it will not play this case."""
+        del self.held[ticket]
 
     def settled(self, ticket: Ticket) -> Case:
         """Note that it reported the outcome of this case, which is returned."""
