@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def read_frames(folders: Sequence[Path]) -> Iterator[Frames]:
         try:
             with np.load(file, allow_pickle=False) as content:
                 arrays = {name: content[name] for name in COLUMNS}
-        except (OSError, ValueError, KeyError, EOFError, zlib.error) as wrong:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as wrong:
             raise UserError(f"{file} holds no frames: {wrong}; record it again") from None
         name = file.relative_to(folder).with_suffix("").as_posix().rpartition("-")[0]
         yield Frames(name, **arrays)

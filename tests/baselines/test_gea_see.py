@@ -84,6 +84,12 @@ def test_frames_hold_what_the_other_model_reads(seeing: tuple[Path, list[str]]) 
             assert red > blue + 60
     with pytest.raises(UserError, match=r"nothing holds no frames; .*--stage frames"):
         list(read_frames([seeing[0] / "frames", seeing[0] / "nothing"]))
+    whole = next((seeing[0] / "frames").rglob("*.npz")).read_bytes()
+    cut = seeing[0] / "cut" / "babyai" / "GoToObj-0.npz"
+    cut.parent.mkdir(parents=True)
+    cut.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"GoToObj-0\.npz holds no frames: .*; record it again"):
+        list(read_frames([seeing[0] / "cut"]))
 
 
 def test_the_student_learns_to_see_and_reads_pictures_only(seeing: tuple[Path, list[str]]) -> None:
