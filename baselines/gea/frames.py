@@ -133,7 +133,8 @@ def read_frames(folders: Sequence[Path]) -> Iterator[Frames]:
         files += [(folder, file) for file in found]
     for folder, file in files:
         try:
-            with np.load(file, allow_pickle=False) as content:
+            # Opened here: numpy leaves a file open that is cut.
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
                 arrays = {name: content[name] for name in COLUMNS}
         except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as wrong:
             raise UserError(f"{file} holds no frames: {wrong}; record it again") from None
