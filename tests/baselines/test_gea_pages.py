@@ -171,8 +171,10 @@ def test_lines_are_put_together_to_elements(monkeypatch: pytest.MonkeyPatch) -> 
 def test_only_small_pages_are_looked_at(picture: Box, shown: set[str]) -> None:
     assert picture.shape[:2] in SIZES or picture is PHONE
     brief = Brief({"image": picture, "dom": Elements()}, ACTION, "", "")
-    assert set(narrow(brief, reads_of(SEES, screenshots=True)).observation) == shown
-    assert set(narrow(brief, reads_of(SEES)).observation) == {"dom"}
+    assert set(narrow(brief, reads_of(SEES)).observation) == shown
+    assert set(narrow(brief, reads_of(SEES, screenshots=False)).observation) == {"dom"}
+    without_eyes = dataclasses.replace(SEES, pages=False)
+    assert set(narrow(brief, reads_of(without_eyes)).observation) == {"dom"}
 
 
 def test_what_is_read_in_a_picture_takes_the_place_of_the_elements() -> None:
