@@ -37,7 +37,15 @@ from harness.demos.columns import is_image, shrunk
 from harness.demos.training import training_seed, training_task
 from harness.host.loading import load_adapter
 
-__all__ = ["Frames", "place_in", "played_frames", "read_frames", "record_frames"]
+__all__ = [
+    "WRONG",
+    "Frames",
+    "frame_files",
+    "place_in",
+    "played_frames",
+    "read_frames",
+    "record_frames",
+]
 
 SEED_SET = 20
 """Of the sets of training seeds, so that no other training here plays the same episodes."""
@@ -58,6 +66,8 @@ MOST_STEPS = 300
 ROUND = 100
 """Frames of a task in one file."""
 COLUMNS = ("pictures", "cells", "numbers", "pose", "points")
+WRONG = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error)
+"""What reading a file that was not written here may raise."""
 THINGS = ("eef_position", "object_1_position", "goal_position")
 """What of the layout of a view `state` is looked for in a picture."""
 PICTURE, PARTIAL = "image", "image_partial"
@@ -122,24 +132,33 @@ def record_frames(
 
 def read_frames(folders: Sequence[Path]) -> Iterator[Frames]:
     """All frames of some folders, file by file. Raises UserError for a folder that has none."""
-    records = "`bench train gea --stage frames --suite S --out FRAMES` records some"
+    for file, task in frame_files(folders, "frames", "S"):
+        try:
+            # Opened here: numpy leaves a file open that is cut.
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
+                arrays = {name: content[name] for name in COLUMNS}
+        except WRONG as wrong:
+            raise UserError(f"{file} holds no frames: {wrong}; record it again") from None
+        yield Frames(task, **arrays)
+
+
+def frame_files(folders: Sequence[Path], what: str, suite: str) -> list[tuple[Path, str]]:
+    """The files of frames in some folders, each with its task.
+
+    `what` and `suite` are for messages. Raises UserError without folders, or for one without files.
+    """
+    records = f"`bench train gea --stage frames --suite {suite} --out FRAMES` records some"
     if not folders:
-        raise UserError(f"name frames with --data; {records}")
+        raise UserError(f"name {what} with --data; {records}")
     files = []
     for folder in folders:
         found = sorted(folder.rglob("*-*.npz"))
         if not found:
             raise UserError(f"--data {folder} holds no frames; {records}")
-        files += [(folder, file) for file in found]
-    for folder, file in files:
-        try:
-            # Opened here: numpy leaves a file open that is cut.
-            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
-                arrays = {name: content[name] for name in COLUMNS}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as wrong:
-            raise UserError(f"{file} holds no frames: {wrong}; record it again") from None
-        name = file.relative_to(folder).with_suffix("").as_posix().rpartition("-")[0]
-        yield Frames(name, **arrays)
+        for file in found:
+            name = file.relative_to(folder).with_suffix("").as_posix()
+            files.append((file, name.rpartition("-")[0]))
+    return files
 
 
 def _has_expert(task: Task) -> bool:

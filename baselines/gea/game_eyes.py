@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines.gea.residual import GROUPS, Residual
+
 __all__ = ["COLOURS", "FEATURES", "PIXELS", "ROWS", "GameEyes", "colours", "stacked"]
 
 PIXELS = 84
@@ -25,8 +27,6 @@ FRAMES = 3
 ROWS = 4
 """Rows that are made of them; neither a map nor a scene has as many."""
 CHANNELS = (32, 48, 64)
-GROUPS = 8
-"""Of the normalisation, which looks at one picture alone: an answer depends on no other one."""
 SQUEEZED, FEATURES = 32, 256
 DOUBT = 3.0
 """A map or a scene that is read as a game is nonsense. With the included weights 13 of 20,762
@@ -50,9 +50,9 @@ class GameEyes(nn.Module):
         self.look = nn.Sequential(
             nn.Conv2d(3 * FRAMES, small, 4, stride=2, padding=1), nn.GELU(),
             nn.Conv2d(small, middle, 3, stride=2, padding=1),
-            _Residual(middle),
+            Residual(middle),
             nn.Conv2d(middle, large, 3, stride=2, padding=1),
-            _Residual(large),
+            Residual(large),
             nn.Conv2d(large, large, 3, stride=2, padding=1),
             nn.GroupNorm(GROUPS, large), nn.GELU(),
             nn.Conv2d(large, SQUEEZED, 1), nn.Flatten(), nn.GELU(),
@@ -94,18 +94,3 @@ def stacked(picture: np.ndarray, earlier: Sequence[np.ndarray]) -> Tensor:
     pictures = [pictures[0]] * (FRAMES - len(pictures)) + pictures
     stack = torch.as_tensor(np.concatenate(pictures, 2)).movedim(-1, 0).float() / 127.5 - 1
     return F.avg_pool2d(stack, stack.shape[1] // PIXELS) if stack.shape[1] > PIXELS else stack
-
-
-class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.change = nn.Sequential(
-            nn.GroupNorm(GROUPS, channels), nn.GELU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.GroupNorm(GROUPS, channels), nn.GELU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-        )  # fmt: skip
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        changed: Tensor = self.change(hidden)
-        return hidden + changed

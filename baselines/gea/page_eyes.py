@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines.gea.residual import GROUPS, Residual
+
 __all__ = [
     "CELL", "CHARACTERS", "HIGH", "SHAPE", "TAGS", "Line", "PageEyes", "as_pixels",
     "strip",
@@ -60,8 +62,6 @@ SCALE = (CELL, CELL, 16.0, 32.0, 32.0, 32.0, 4.0)
 """What stands for 1 in these: pixels, and elements."""
 LAST = 12
 """Elements that come later count like this one: no prompt has room for them."""
-GROUPS = 8
-"""Of the normalisation, which looks at one picture alone: an answer depends on no other one."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ class PageEyes(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(3, 24, 4, stride=2, padding=1), nn.GELU(),
             nn.Conv2d(24, 48, 3, stride=2, padding=1), nn.GroupNorm(GROUPS, 48), nn.GELU(),
-            _Residual(48),
+            Residual(48),
         )  # fmt: skip
-        self.wider = nn.Sequential(nn.Conv2d(48, 48, 3, stride=2, padding=1), _Residual(48))
-        self.widest = nn.Sequential(nn.Conv2d(48, 64, 3, stride=2, padding=1), _Residual(64))
+        self.wider = nn.Sequential(nn.Conv2d(48, 48, 3, stride=2, padding=1), Residual(48))
+        self.widest = nn.Sequential(nn.Conv2d(48, 64, 3, stride=2, padding=1), Residual(64))
         self.from_widest, self.from_wider = nn.Conv2d(64, 48, 1), nn.Conv2d(48, 48, 1)
-        self.mix_wider, self.mix = _Residual(48), _Residual(48)
+        self.mix_wider, self.mix = Residual(48), Residual(48)
         self.found = nn.Conv2d(48, 1 + NUMBERS + len(TAGS), 1)
         nn.init.constant_(self.found.bias[:1], -4.0)  # type: ignore[index]
         self.letters = nn.Sequential(
@@ -220,18 +220,3 @@ def strip(picture: Tensor, line: Line) -> tuple[Tensor, float, float]:
         cut = F.interpolate(cut[None], size=size, mode="bilinear", antialias=True)[0]
         scale = cut.shape[2] / max(1, end - begin)
     return cut, scale, float(begin)
-
-
-class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.change = nn.Sequential(
-            nn.GroupNorm(GROUPS, channels), nn.GELU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.GroupNorm(GROUPS, channels), nn.GELU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-        )  # fmt: skip
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        changed: Tensor = self.change(hidden)
-        return hidden + changed

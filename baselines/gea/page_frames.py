@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
+from baselines.gea.frames import WRONG, frame_files
 from baselines.gea.page_eyes import SHAPE, Line
 from baselines.gea.prompt import is_listed
 from harness.core import Case, Element, Task, UserError, stream
@@ -41,8 +41,6 @@ NOISE = (0.0, 0.15, 0.4)
 ROUND = 12
 """Pictures of a task in one file."""
 COLUMNS = ("pictures", "pages")
-WRONG = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error)
-"""What reading a file that was not written here may raise."""
 
 
 @dataclass(frozen=True)
@@ -193,16 +191,8 @@ def _played(
 
 def read_pages(folders: Sequence[Path]) -> Iterator[Page]:
     """All pages of some folders. Raises UserError for a folder that has none, or a broken file."""
-    records = "`bench train gea --stage frames --suite miniwob --out FRAMES` records some"
-    if not folders:
-        raise UserError(f"name frames of pages with --data; {records}")
-    for folder in folders:
-        files = sorted(folder.rglob("*-*.npz"))
-        if not files:
-            raise UserError(f"--data {folder} holds no frames; {records}")
-        for file in files:
-            name = file.relative_to(folder).with_suffix("").as_posix().rpartition("-")[0]
-            yield from _pages(file, name)
+    for file, task in frame_files(folders, "frames of pages", "miniwob"):
+        yield from _pages(file, task)
 
 
 def _pages(file: Path, task: str) -> Iterator[Page]:
