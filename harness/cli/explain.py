@@ -206,8 +206,9 @@ def _write_video(brancher: Any, base: Any, first: int, folder: Path) -> None:
     """Write CASE.mp4 of both branches. Raises UserError where it cannot be drawn or written."""
     from harness.core import UserError
     from harness.play.video import check_video, draws_frames
-    from harness.play.video_store import stem, write_whole
+    from harness.play.video_store import stem
     from harness.probes.branch_video import both_branches
+    from harness.records.whole_file import write_whole
 
     check_video()
     if not draws_frames(base.case.task):

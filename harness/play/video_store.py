@@ -1,4 +1,4 @@
-"""The videos of a run on disk: their names, their limit, and how a file is written."""
+"""The videos of a run on disk: their names and their limit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness.core import Case
 from harness.play.outcome import VideoClip
+from harness.records.whole_file import write_whole
 
-__all__ = ["VideoStore", "stem", "write_whole"]
+__all__ = ["VideoStore", "stem"]
 
 
 def stem(case: Case) -> str:
@@ -43,12 +44,3 @@ class VideoStore:
             return f"no more videos are kept: {why}. `bench show` makes one of any episode"
         self._left -= size
         return None
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file atomically."""
-    new = file.with_name(f".{file.name}.new")
-    new.unlink(missing_ok=True)  # it may be a link that leads elsewhere
-    with new.open("xb") as out:
-        out.write(content)
-    os.replace(new, file)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import UserError
-from harness.play.video_store import write_whole
 from harness.probes.result import KINDS, Finding, Plot, Point, Section, Series
 from harness.records.safe_json import parse
 from harness.records.typed import (
@@ -28,6 +27,7 @@ from harness.records.typed import (
     text,
     whole,
 )
+from harness.records.whole_file import write_whole
 
 __all__ = ["NAME", "ProbeFile", "probe_file", "read_probe", "write_probe"]
 

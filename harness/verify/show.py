@@ -13,10 +13,11 @@ from harness.core.errors import describe
 from harness.play.environments import EnvSlot
 from harness.play.text_table import text_table
 from harness.play.video import VideoWriter, check_video, draws_frames, failed, picture, still
-from harness.play.video_store import stem, write_whole
+from harness.play.video_store import stem
 from harness.records.results import case_results
 from harness.records.safe_files import check_writable
 from harness.records.stored_run import load_run
+from harness.records.whole_file import write_whole
 from harness.verify.descriptions import metrics_text, outcome_text
 from harness.verify.episode_replay import EpisodeReplay, RecordedEpisode
 from harness.verify.transcript import transcript
