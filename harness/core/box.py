@@ -25,6 +25,19 @@ MOST_LOOPED = 64
 """Up to so many elements a loop in Python is faster than numpy."""
 _BOX_FIELDS = ("shape", "dtype", "low", "high", "unit", "meaning", "neutral", "layout")
 
+_is_finite = np.isfinite
+_all = np.logical_and.reduce
+
+
+def _finite(values: np.ndarray) -> bool:
+    """Whether no element is NaN or infinite.
+
+    The sum of squares (`dot`), `min` or `max` would tell it in a microsecond less. On processors
+    with AVX-512 they leave its wide registers in use, and what comes next, a step of MuJoCo for
+    instance, takes 10 to 14 microseconds longer.
+    """
+    return bool(_all(_is_finite(values), axis=None))
+
 
 @dataclass(frozen=True)
 class Box(Coercing["np.ndarray"]):
@@ -163,11 +176,7 @@ class Box(Coercing["np.ndarray"]):
         if self._any_number:
             return True
         if self._any_finite:
-            flat = value.ravel()
-            squares = float(flat.dot(flat))
-            # A finite sum of squares holds no NaN and no infinity; another one may have overflowed.
-            if squares - squares == 0.0:
-                return True
+            return _finite(value)
         if value.size <= MOST_LOOPED:
             for number, (low, high) in zip(value.ravel().tolist(), self._finite_pairs):
                 if not low <= number <= high:
@@ -176,7 +185,9 @@ class Box(Coercing["np.ndarray"]):
         if self._finite_range is None:
             return self.problem(value) is None
         low, high = self._finite_range
-        # NaN passes through the minimum, and is not above any bound.
+        if value.dtype.kind == "f":  # not by min and max: see _finite
+            within = np.logical_and(np.less_equal(low, value), np.less_equal(value, high))
+            return bool(_all(within, axis=None))
         return bool(low <= value.min() and value.max() <= high)
 
     def checker(self) -> Callable[[Any], bool]:
@@ -188,14 +199,13 @@ class Box(Coercing["np.ndarray"]):
 
         def is_finite(value: Any) -> bool:
             if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape:
-                squares = float(value.dot(value))
-                return squares - squares == 0.0 or holds(value)
+                return _finite(value)
             return False
 
         holds = self.holds
         if self._any_number:
             return is_alike
-        return is_finite if self._any_finite and len(shape) == 1 else holds
+        return is_finite if self._any_finite else holds
 
     def problem(self, value: Any) -> str | None:
         """Why `value` does not conform (shape, dtype, bounds, NaN or infinity), or None."""
