@@ -139,6 +139,20 @@ def test_a_checker_says_what_holds_says(box: Box) -> None:
     assert check(good)
 
 
+@pytest.mark.parametrize("bounds", [(), (-1.0, 1.0), ((-1.0,) * 199 + (-2.0,), 1.0)], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_element_of_many_is_wrong(bounds: tuple[Any, ...], dtype: str) -> None:
+    box = Box((200,), dtype, *bounds)
+    value = np.full(200, 0.5, dtype)
+    assert box.holds(value)
+    assert box.checker()(value)
+    for wrong in (np.nan, np.inf, -np.inf, *([1.5, -1.5] if bounds else [])):
+        value[77] = wrong
+        assert not box.holds(value)
+        assert not box.checker()(value)
+        assert box.problem(value) is not None
+
+
 @given(
     boxes().filter(lambda box: np.dtype(box.dtype).kind == "f" and math.prod(box.shape) > 0),
     st.integers(0, 2**32),
