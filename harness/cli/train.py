@@ -262,7 +262,9 @@ def train(
         trainer.train(request, say)
         _say_what_on(request)
         if named in trainer.records:
-            return str(out), f"next: --stage {trainer.records[named]} --data {out}", DONE
+            *others, last = trainer.records[named]
+            learning = f"{', '.join(others)} or {last}" if others else last
+            return str(out), f"next: --stage {learning} --data {out}", DONE
         later = trainer.stages[trainer.stages.index(named) + 1 :]
         following = (
             f"next: --stage {later[0]}"

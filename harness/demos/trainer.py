@@ -51,8 +51,8 @@ class Trainer:
     """Whether `imitates` can start from weights, which bring what `prepares` makes."""
     prepares: tuple[str, ...] = ()
     """Those that learn no policy, and that runs to be compared share: a tokenizer."""
-    records: Mapping[str, str] = field(default_factory=dict)
-    """Those that leave what another one learns from in their folder, instead of weights."""
+    records: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Those that leave what others, named here, learn from in their folder, instead of weights."""
     imitates: str
     """The stage that learns from demonstrations."""
     agent: str
