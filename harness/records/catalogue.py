@@ -65,8 +65,10 @@ def find_agent(
     if name in table:
         return AgentSpec(name, table[name], args)
     word, colon, address = name.partition(":")
-    if colon and word in kinds:
+    if word in kinds:
         kind = kinds[word]
+        if not colon:
+            raise UserError(f"--agent {name} does not say which: write {kind.usage}")
         if not address.strip():
             raise UserError(f"{name} lacks what stands behind the colon: write {kind.usage}")
         if kind.argument in args:

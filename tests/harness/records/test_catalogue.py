@@ -281,6 +281,8 @@ def test_a_misspelt_kind_is_guessed_by_the_word_before_the_colon() -> None:
     kinds = {"openpi": Kind("module:Class", "address", "openpi:ws://HOST:PORT", "a server")}
     with pytest.raises(UserError, match="did you mean openpi"):
         find_agent("opnpi:ws://localhost:1", {}, AGENTS, kinds)
+    with pytest.raises(UserError, match="openpi does not say which: write openpi:ws://HOST:PORT"):
+        find_agent("openpi", {}, AGENTS, kinds)
 
 
 GYMS = """
