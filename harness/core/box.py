@@ -215,7 +215,7 @@ class Box(Coercing["np.ndarray"]):
             return f"expected shape {self.shape}, got {value.shape}"
         if value.dtype != self.np_dtype:
             return f"expected dtype {self.dtype}, got {value.dtype}"
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
+        if value.dtype.kind == "f" and not _finite(value):
             return "holds NaN or infinity"
         lows, highs = self.limits
         if not (np.all(value >= lows) and np.all(value <= highs)):
@@ -268,7 +268,7 @@ class Box(Coercing["np.ndarray"]):
             )
         if array.shape != self.shape:
             raise BadAction(f"expected an action of shape {self.shape}, got {array.shape}")
-        if not np.isfinite(array).all():
+        if not _finite(array):
             raise BadAction("the action holds NaN or infinity")
         if (
             self.np_dtype.kind in "iu"
@@ -289,7 +289,7 @@ class Box(Coercing["np.ndarray"]):
         with np.errstate(all="ignore"):
             cast = array.astype(self.np_dtype)
             exact = self.np_dtype.kind == "f" or bool((cast == array).all())
-            if not exact or not np.isfinite(cast).all():
+            if not exact or not _finite(cast):
                 raise BadAction(
                     f"the action holds a number that does not fit into {self.dtype}: "
                     f"{shown(array.tolist())}"

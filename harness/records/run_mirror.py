@@ -24,6 +24,7 @@ from harness.records.run_pieces import MOST_PIECE, PARTS, Piece, digest_of, piec
 from harness.records.safe_files import files_inside, open_inside, path_inside, read_inside
 from harness.records.traces import FOLDER as TRACES
 from harness.records.traces import PART
+from harness.records.whole_file import write_whole
 
 __all__ = ["MOST_BYTES", "Mirror", "copy_run", "write_pieces"]
 
@@ -71,7 +72,7 @@ class Mirror:
         if EPISODES not in pieces and not (self._folder / EPISODES).exists():
             copy_plain(self._store, self._folder)  # a run directory that was copied there
         self._run = run
-        _write(self._folder / RUN, run)
+        _write_run(self._folder, run)
 
     def push(self) -> int:
         """Send what is new; returns how many bytes of the growing files that were.
@@ -172,7 +173,7 @@ def copy_run(store: ObjectStore, folder: Path, *, whole: bool) -> bool:
     run = store.read(RUN, MOST_RUN_BYTES)
     if run is None:
         return False
-    _write(folder / RUN, run)
+    _write_run(folder, run)
     pieces = pieces_of(store.sizes(PARTS))
     if EPISODES not in pieces:
         copy_plain(store, folder, whole=whole)
@@ -272,9 +273,5 @@ def _move_aside(folder: Path) -> Path:
     return aside
 
 
-def _write(path: Path, content: bytes) -> None:
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)  # it may be a link that leads elsewhere
-    with new.open("xb") as file:
-        file.write(content)
-    os.replace(new, path)
+def _write_run(folder: Path, run: bytes) -> None:
+    write_whole(folder / RUN, run, first=folder / f"{RUN}.new")  # which RunDirectory knows
